@@ -21,6 +21,7 @@ export class CallHeaders {
   /** @param sent names and values in turn */
   read(sent: readonly string[]): RequestHeaders {
     const before = this.#read;
+    if (before !== undefined && sent === this.#sent) return before;
     if (before !== undefined && this.#isSame(sent)) {
       const at = timeoutAt(sent);
       return at < 0 ? before : { ...before, timeout: sent[at + 1] };

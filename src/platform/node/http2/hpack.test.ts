@@ -34,6 +34,72 @@ describe('blocks that follow each other', () => {
     ]);
   });
 
+  it('are read once where they are the same, whatever becomes of their bytes', () => {
+    const decoder = new HpackDecoder();
+    const block = hex('8286 84be 5886 a8eb 1064 9cbf'); // Changes the table, and is read anew each time.
+    decoder.decode(hex('8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d'));
+    expect(decoder.decode(block).headers).not.toBe(decoder.decode(block).headers);
+    const sent = hex('8386 048c f1e3 c2e5 f23a 6ba0 ab90 f4ff');
+    const call = Buffer.from(sent);
+    const once = decoder.decode(sent);
+    expect(once.headers).toEqual([':method', 'POST', ':scheme', 'http', ':path', 'www.example.com']);
+    sent[4] = 0xf3; // The memory is used for what comes next.
+    expect(decoder.decode(call)).toBe(once);
+    expect(decoder.decode(sent).headers.at(-1)).toBe('xww.example.com');
+    expect(decoder.decode(call)).toEqual(once);
+  });
+
+  it('mean what the table of the moment says', () => {
+    const decoder = new HpackDecoder();
+    const keep = (value: string): Buffer => {
+      const block = encodeHeaders([['x', value]]);
+      block[0] = 0x40;
+      return block;
+    };
+    const newest = Buffer.from([0x80 | 62]);
+    for (const value of ['1', '2', '3']) {
+      decoder.decode(keep(value));
+      for (let again = 0; again < 3; again++) expect(decoder.decode(newest).headers).toEqual(['x', value]);
+    }
+    decoder.decode(Buffer.from([0x20])); // The table keeps nothing.
+    expect(() => decoder.decode(newest)).toThrow(CompressionError);
+  });
+
+  it('mean the same to a decoder that sees another block in between, in any order', () => {
+    const texts = ['/a/B', 'value', '1', '29998m', 'x'.repeat(40)];
+    const literal = fc.record({ first: fc.constantFrom(0, 0x10, 0x40), value: fc.constantFrom(...texts) });
+    const part = fc.oneof(
+      literal.map(({ first, value }) => {
+        const block = encodeHeaders([['x', value]]);
+        block[0] = first;
+        return block;
+      }),
+      // Some of those that everybody knows, of the table of the connection, and sizes of it.
+      fc.constantFrom(0x82, 0x84, 0x80 | 62, 0x80 | 63, 0x80 | 65).map((byte) => Buffer.from([byte])),
+      fc.constant(hex('048c f1e3 c2e5 f23a 6ba0 ab90 f4ff')),
+    );
+    const block = fc
+      .tuple(fc.option(fc.constantFrom(hex('20'), hex('3f 61')), { nil: Buffer.alloc(0) }), fc.array(part))
+      .map(([size, parts]) => Buffer.concat([size, ...parts]));
+    fc.assert(
+      fc.property(fc.array(block, { minLength: 1, maxLength: 4 }), fc.array(fc.nat()), (blocks, order) => {
+        const [plain, other] = [new HpackDecoder(), new HpackDecoder()];
+        for (const at of order) {
+          const bytes = blocks[at % blocks.length] as Buffer;
+          other.decode(Buffer.from([0x82]));
+          const read = (by: HpackDecoder): unknown => {
+            try {
+              return by.decode(bytes);
+            } catch (error) {
+              return String(error);
+            }
+          };
+          expect(read(plain)).toEqual(read(other));
+        }
+      }),
+    );
+  });
+
   it('forgets what does not fit its table, the oldest first (C.5)', () => {
     const decoder = new HpackDecoder();
     const size = hex('3f e1 01'); // 256 bytes.

@@ -1,29 +1,46 @@
 // Blocks of headers as HPACK (RFC 7541) writes them. What comes is read with the table of its connection; what goes uses no table, so that a
 // block of an answer is made once for all connections. Pure.
 import { HEADER_BYTES_EXTRA, type Header, HeaderTable } from './header-table.js';
-import { huffmanDecode } from './huffman.js';
+import { HuffmanTexts, isSame } from './huffman.js';
 
 /** Headers of a stream beyond it are counted, not kept. */
 export const HEADER_LIST_BYTES_MAX = 16 * 1024;
 const INTEGER_BYTES_MAX = 5;
+/** Blocks beyond it, which hardly come twice, are not kept. */
+const LATEST_BYTES_MAX = 1024;
 
 /** The block cannot be read, and neither can any that follows on its connection. */
 export class CompressionError extends Error {}
 
 export interface HeaderList {
   /** Names and values in turn; not all of them when `bytes` is above the bound. */
-  readonly headers: string[];
+  readonly headers: readonly string[];
   /** As HTTP/2 counts them. */
   readonly bytes: number;
 }
 
 export class HpackDecoder {
   readonly #table = new HeaderTable();
+  readonly #texts = new HuffmanTexts();
   #block: Uint8Array = new Uint8Array(0);
   #at = 0;
+  /** The block that came last, where it added nothing to the table: then the same bytes behind it mean the same. */
+  #latest: { readonly block: Uint8Array; readonly list: HeaderList } | undefined;
+  #hasAdded = false;
 
   /** @throws CompressionError */
   decode(block: Uint8Array): HeaderList {
+    const latest = this.#latest;
+    if (latest !== undefined && isSame(latest.block, block)) return latest.list;
+    this.#latest = undefined;
+    this.#hasAdded = false;
+    const list = this.#decode(block);
+    if (!this.#hasAdded && block.length <= LATEST_BYTES_MAX)
+      this.#latest = { block: new Uint8Array(block), list };
+    return list;
+  }
+
+  #decode(block: Uint8Array): HeaderList {
     this.#block = block;
     this.#at = 0;
     const headers: string[] = [];
@@ -49,7 +66,10 @@ export class HpackDecoder {
     const index = this.#integer(isKept ? 6 : 4);
     const name = index === 0 ? this.#text() : this.#indexed(index).name;
     const header = { name, value: this.#text() };
-    if (isKept) this.#table.add(header);
+    if (isKept) {
+      this.#hasAdded = true;
+      this.#table.add(header);
+    }
     return header;
   }
 
@@ -80,7 +100,7 @@ export class HpackDecoder {
     this.#at += length;
     if (this.#at > this.#block.length) throw new CompressionError('a text is longer than its block');
     const bytes = this.#block.subarray(begin, this.#at);
-    const text = first < 0x80 ? latin1Of(bytes) : huffmanDecode(bytes);
+    const text = first < 0x80 ? latin1Of(bytes) : this.#texts.decode(bytes);
     if (text === undefined) throw new CompressionError('a text that is no Huffman code');
     return text;
   }

@@ -293,7 +293,7 @@ export class Http2Session {
     this.#lastStream = id;
     const isFull = this.#streams.size >= this.#options.streamsMax;
     const isOver = bytes > HEADER_LIST_BYTES_MAX;
-    const headers = isOver ? sent : requestHeaders(sent, this.#latest);
+    const headers = isOver || sent === this.#latest ? sent : requestHeaders(sent, this.#latest);
     if (isFull || headers === undefined) {
       this.send(wordFrame(frameKind.reset, id, isFull ? errorCode.refused : errorCode.protocol));
       return this.#odd();

@@ -72,3 +72,35 @@ export function huffmanDecode(bytes: Uint8Array): string | undefined {
   }
   return since < 8 && isPadding ? out.toString('latin1', 0, length) : undefined;
 }
+
+/** Texts beyond this are not kept. */
+const KEPT_BYTES_MAX = 256;
+const PLACES = 8;
+
+/**
+ * Decodes the texts of a connection, and keeps some that came last: clients send the path of a method anew with each call. A text that came
+ * again is the same object, so that it is compared and looked up at once.
+ */
+export class HuffmanTexts {
+  readonly #codes: Uint8Array[] = [];
+  readonly #texts: string[] = [];
+
+  /** @returns undefined for what is no text in this code */
+  decode(code: Uint8Array): string | undefined {
+    const place = code.length % PLACES;
+    const known = this.#codes[place];
+    if (known !== undefined && isSame(known, code)) return this.#texts[place];
+    const text = huffmanDecode(code);
+    if (text === undefined || code.length > KEPT_BYTES_MAX) return text;
+    this.#codes[place] = new Uint8Array(code); // A slice of a Buffer would be a view.
+    this.#texts[place] = text;
+    return text;
+  }
+}
+
+/** In a loop: texts are short, and a call of the engine's own comparison takes longer. */
+export function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return true;
+}
