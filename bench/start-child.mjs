@@ -1,5 +1,7 @@
 // A program that opens a database and, where a set is named, searches it once. Prints one line of JSON: ms of loading the code, of open() and from
 // there to the first answer.
+import { memoryParts } from './memory-parts.mjs';
+
 const [, , folder, setName] = process.argv;
 const set = setName && (await import('./embedded/data.mjs')).openQueries(setName);
 const typed =
@@ -17,5 +19,7 @@ if (set) {
 }
 const firstMs = performance.now() - isOpen;
 const rssMb = Math.round(process.memoryUsage.rss() / 2 ** 20);
-console.log(JSON.stringify({ importMs: loaded - began, openMs: isOpen - loaded, firstMs, rssMb }));
+console.log(
+  JSON.stringify({ importMs: loaded - began, openMs: isOpen - loaded, firstMs, rssMb, parts: memoryParts() }),
+);
 process.exit(0);

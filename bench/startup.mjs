@@ -29,7 +29,7 @@ function starts(rounds, ...args) {
     return JSON.parse(stdout);
   });
   const of = (name) => median(measured.map((one) => one[name]));
-  return ['importMs', 'openMs', 'firstMs', 'rssMb'].map(of);
+  return [...['importMs', 'openMs', 'firstMs', 'rssMb'].map(of), measured.at(-1).parts];
 }
 
 /** What a program waits for that has the database in its process. */
@@ -43,11 +43,12 @@ async function measurePrograms(quick) {
     makeSet(set);
     const typed = engines.find(({ name }) => name === 'elanus, typed client');
     await typed.load({ ...openQueries(set), base: openBase(set) }, folder);
-    const [loadMs, againMs, firstMs, rssMb] = starts(rounds, folder, set);
+    const [loadMs, againMs, firstMs, rssMb, parts] = starts(rounds, folder, set);
     const { rows, dim } = sets[set];
     console.log(
       `in process, ${rows.toLocaleString('en')} x ${dim} with HNSW: loading ${loadMs.toFixed(0)} ms, open() ${againMs.toFixed(0)} ms, from there to the first answer ${firstMs.toFixed(0)} ms, then ${rssMb} MB resident`,
     );
+    if (parts) console.log(`MB of it, and of V8: ${JSON.stringify(parts)}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

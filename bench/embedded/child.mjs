@@ -2,6 +2,7 @@
 
 import { TRUTH_DEPTH } from '../ann/datasets.mjs';
 import { PASS_SHARES } from '../ann/sets.mjs';
+import { memoryParts } from '../memory-parts.mjs';
 import { openBase, openQueries, openTruth } from './data.mjs';
 import { engines as ours } from './elanus.mjs';
 import { engines as rivals } from './rivals.mjs';
@@ -88,7 +89,7 @@ async function search() {
     const { qps } = await rate((vector) => opened.filtered(vector, K, found.width, share), 1, forMs / 2);
     filtered[share] = { qps, recall: found.recall };
   }
-  const result = { firstMs, width, recall, one, eight, filtered, rssMb: rssMb() };
+  const result = { firstMs, width, recall, one, eight, filtered, rssMb: rssMb(), parts: memoryParts() };
   await opened.close();
   return result;
 }

@@ -24,6 +24,7 @@ export type { Elanus, OpenOptions } from './database.js';
 export async function open(folder?: string, options: OpenOptions = {}): Promise<Elanus> {
   try {
     checkRuntime(process.versions);
+    if (options.codeFolder !== undefined) keepCode(options.codeFolder);
     const { openDatabase } = await loadDatabase();
     const database = await openDatabase(folder, options);
     const close = (): Promise<void> => database.close().catch((error: unknown) => rethrow(error, 'close'));
@@ -31,6 +32,22 @@ export async function open(folder?: string, options: OpenOptions = {}): Promise<
   } catch (error) {
     return rethrow(error, 'open');
   }
+}
+
+/** What is loaded from now on is kept, our threads' code too. Node checks what it finds there: its own version, and sums of code and cache. */
+function keepCode(folder: unknown): void {
+  if (typeof folder !== 'string' || folder === '')
+    throw new ElanusError(
+      'invalid_parameter',
+      'codeFolder is no path, expected a text; leave it out to keep nothing',
+    );
+  const { enableCompileCache, constants }: Partial<typeof nodeModule> = nodeModule;
+  const kept = enableCompileCache?.(path.resolve(folder));
+  if (kept !== undefined && kept.status === constants?.compileCacheStatus.FAILED)
+    throw new ElanusError(
+      'folder_unusable',
+      `codeFolder ${JSON.stringify(folder)} cannot be used: ${kept.message}; choose a folder that this user may write to, or leave it out`,
+    );
 }
 
 /** In a bundle the database's errors are of another copy of the class; the caller's `instanceof` must hold for its own. */

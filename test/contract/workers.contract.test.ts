@@ -163,6 +163,9 @@ describe('NodeWorkers', () => {
     expect(await workers.run('thread', {}, [])).toBe(0);
     await workers.close();
     workers.begin();
+    const ended = nodeWorkers(1);
+    ended.begin();
+    await ended.close(); // Before it is up.
     await expect(workers.run('echo', 1, [])).rejects.toMatchObject({ key: 'service_unavailable' });
   });
 

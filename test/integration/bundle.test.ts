@@ -1,8 +1,8 @@
 // The package inside a bundle: what esbuild makes of a program that imports it, run by Node as a process of its own. Takes the build.
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { build, type Format } from 'esbuild';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -98,6 +98,31 @@ test('a bundle that runs where the package is not installed gets an error that s
   } finally {
     await alone.remove();
   }
+});
+
+test('what Node makes of the code is kept in a folder that is named, and is not trusted', async () => {
+  const code = join(folder.path, 'code');
+  const script = join(folder.path, 'start.mjs');
+  const entry = pathToFileURL(join(checkout, 'dist/server/open.js')).href;
+  await writeFile(
+    script,
+    `import { open } from ${JSON.stringify(entry)};
+     const reasons = [];
+     for (const codeFolder of ['', process.argv[1], ${JSON.stringify(code)}])
+       await open(process.argv[2], { listen: false, codeFolder }).then(
+         (database) => database.close(),
+         ({ key }) => reasons.push(key),
+       );
+     console.log(JSON.stringify(reasons));`,
+  );
+  expect(await output(script)).toEqual(['invalid_parameter', 'folder_unusable']);
+  const kept = (await readdir(code, { recursive: true, withFileTypes: true })).filter((one) => one.isFile());
+  expect(kept.length).toBeGreaterThan(5);
+  for (const { parentPath, name } of kept) {
+    const bytes = await readFile(join(parentPath, name));
+    await writeFile(join(parentPath, name), bytes.fill(7, bytes.length >> 1));
+  }
+  expect(await output(script)).toEqual(['invalid_parameter', 'folder_unusable']);
 });
 
 test('a start reads what every program needs, and nothing of what few do', async () => {

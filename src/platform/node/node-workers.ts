@@ -13,6 +13,7 @@ import type { SharedRegion, Workers, WorkerTask } from '#platform/workers.js';
 import { DroppedMemory } from './dropped-memory.js';
 import { nodeTimers } from './node-time.js';
 import { scriptUrl } from './script-url.js';
+import { threadOptions } from './thread-options.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-entry.js';
 
 interface Job {
@@ -27,6 +28,8 @@ interface Thread {
   readonly number: number;
   readonly worker: Worker;
   readonly known: Set<number>;
+  /** It runs: until then it can hardly be interrupted, and has nothing of ours. */
+  isUp: boolean;
   job: Job | undefined;
 }
 
@@ -155,7 +158,9 @@ export class NodeWorkers implements Workers {
     const threads = [...this.#threads.values()];
     this.#threads.clear();
     for (const thread of threads) thread.job?.result.reject(gone);
-    await Promise.all(threads.map((thread) => thread.worker.terminate()));
+    const ended = threads.map(({ worker, isUp }) => ({ isUp, end: worker.terminate() }));
+    // One that is still coming up ends when it is up; nobody has to wait for that.
+    await Promise.all(ended.map(({ isUp, end }) => (isUp ? end : undefined)));
   }
 
   #dispatch(): void {
@@ -198,12 +203,14 @@ export class NodeWorkers implements Workers {
     while (this.#threads.has(number)) number++;
     const setup: WorkerSetup = { registry: this.#registry.href, thread: number };
     const worker = new Worker(scriptUrl(import.meta.url, './worker-entry.js'), {
+      ...threadOptions(`compute-${number}`),
       workerData: setup,
-      name: `compute-${number}`,
-      execArgv: [],
     });
-    const thread: Thread = { number, worker, known: new Set(), job: undefined };
+    const thread: Thread = { number, worker, known: new Set(), isUp: false, job: undefined };
     worker.unref();
+    worker.once('online', () => {
+      thread.isUp = true;
+    });
     worker.on('message', (message: FromWorker) => this.#settle(thread, message));
     worker.on('messageerror', (error) => this.#lost(thread, error.message));
     worker.on('error', (error) => this.#lost(thread, error.message));

@@ -7,6 +7,7 @@ import { ElanusError } from '#base/errors.js';
 import { isShared, SharedMemory } from '#base/shared-memory.js';
 import { type AppendFile, guardMissing } from '#platform/files.js';
 import { scriptUrl } from '#platform/node/script-url.js';
+import { threadOptions } from '#platform/node/thread-options.js';
 import type { AppendMessage, AppendReply, AppendTarget } from './append-worker.js';
 
 /** Makes bytes durable behind a file's end. The appends of one file settle in their order; one that failed fails all later ones. */
@@ -37,6 +38,8 @@ export class AppendThread implements Appends {
   readonly #waiting = new Map<number, WaitingAppend>();
   readonly #memory = new SharedMemory(COPIES_BYTES_MAX);
   #nextId = 1;
+  /** It was never asked to write. */
+  #isIdle = true;
 
   begin(): void {
     this.#start();
@@ -45,6 +48,7 @@ export class AppendThread implements Appends {
   send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void> {
     const worker = this.#start();
     const { pieces, staging } = this.#staged(parts);
+    this.#isIdle = false;
     const message: AppendMessage = { ...target, id: this.#nextId++, pieces };
     const waiter = deferred<void>();
     if (this.#waiting.size === 0) worker.ref(); // A process must not end while an append is under way.
@@ -84,15 +88,18 @@ export class AppendThread implements Appends {
   async close(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
-    await worker?.terminate();
+    const end = worker?.terminate();
+    // One that comes up and was asked for nothing can hardly be interrupted, and has no file of ours.
+    if (!this.#isIdle) await end;
     this.#fail('the files were closed');
   }
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const worker = new Worker(scriptUrl(import.meta.url, './append-worker.js'), {
-      name: 'append',
-      execArgv: [],
+      ...threadOptions('append'),
+      // It makes little that is short-lived, and would keep what it is given for it.
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });
     worker.unref();
     worker.on('message', (reply: AppendReply) => this.#settle(reply));
