@@ -204,6 +204,41 @@ export class ColumnStore implements FieldStore {
     const high = (this.#words[row * 2 + 1] as number) - (uint32At(key, 1) | 0);
     return high !== 0 ? high : ((this.#words[row * 2] as number) >>> 0) - uint32At(key, 0);
   }
+
+  /** The row with that key of 8 bytes among the first `count`, whose keys rise; -1: none of them. */
+  risingRowOf(key: Uint8Array, count: number): number {
+    return count === 0 ? -1 : risingRow(this.#words, count - 1, uint32At(key, 0), uint32At(key, 1) | 0);
+  }
+}
+
+/** Where keys are spaced evenly, two guesses find one. */
+const GUESSES_MAX = 4;
+const isBelow = (words: Int32Array, row: number, low: number, high: number): boolean => {
+  const found = words[row * 2 + 1] as number;
+  return found !== high ? found < high : (words[row * 2] as number) >>> 0 < low;
+};
+
+const valueAt = (words: Int32Array, row: number): number =>
+  (words[row * 2 + 1] as number) * 2 ** 32 + ((words[row * 2] as number) >>> 0);
+
+/** By a few guesses where the key would lie between the outermost, and then by halves. */
+function risingRow(words: Int32Array, last: number, low: number, high: number): number {
+  let [begin, end] = [0, last];
+  // Most keys that are looked for in vain lie behind all of them.
+  if (isBelow(words, end, low, high)) return -1;
+  const wanted = high * 2 ** 32 + low;
+  for (let guesses = 0; begin < end; guesses++) {
+    let at = (begin + end) >>> 1;
+    if (guesses < GUESSES_MAX) {
+      const first = valueAt(words, begin);
+      const guess = begin + Math.floor(((wanted - first) / (valueAt(words, end) - first)) * (end - begin));
+      // Large keys may be one as floating-point numbers: no number is at or above `begin` then.
+      at = guess >= begin ? Math.min(guess, end - 1) : begin;
+    }
+    if (isBelow(words, at, low, high)) begin = at + 1;
+    else end = at;
+  }
+  return words[begin * 2] === (low | 0) && words[begin * 2 + 1] === high ? begin : -1;
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {

@@ -44,8 +44,20 @@ describe('key index', () => {
     );
   });
   it('finds keys behind those that rise', () => {
-    const rising = fc.uniqueArray(fc.bigInt({ min: -40n, max: 40n }), { maxLength: 60 });
-    const others = fc.array(fc.bigInt({ min: -45n, max: 45n }), { maxLength: 30 });
+    // Also such that are one as floating-point numbers, and the outermost of all.
+    const near = fc.constantFrom(
+      0n,
+      0n,
+      1n << 32n,
+      -(1n << 32n),
+      1n << 62n,
+      (1n << 63n) - 50n,
+      50n - (1n << 63n),
+    );
+    const keyWithin = (bound: bigint) =>
+      fc.tuple(near, fc.bigInt({ min: -bound, max: bound })).map(([from, by]) => from + by);
+    const rising = fc.uniqueArray(keyWithin(40n), { maxLength: 60 });
+    const others = fc.array(keyWithin(45n), { maxLength: 30 });
     fc.assert(
       fc.property(rising, others, others, (first, behind, absent) => {
         const sorted = first.sort((a, b) => Number(a - b));

@@ -1,4 +1,4 @@
-// Rows of a segment by primary key. The first rows whose keys rise, often all of them, are found in the key column itself, by halves. For those from the
+// Rows of a segment by primary key. The first rows whose numbers rise, often all of them, are found in the key column itself. For those from the
 // first on whose key does not rise there is an open-addressing hash table whose slot names the newest row of a key, and per row a link to the row before
 // it with the same key. Typed arrays only: 20 bytes a row at most, nothing for the garbage collector to follow.
 import { bytesAt, type Key, keyAt } from '#model/columns/column.js';
@@ -25,7 +25,7 @@ export class KeyIndex {
   #rowCount = 0;
   /** So many rows at the beginning have keys that rise: each once, and none of them in the table. */
   #risingCount = 0;
-  #isRising = true;
+  #isRising: boolean;
   readonly #rowsHint: number;
   /** Rows with the smallest and the largest key, of the first `#boundedRows`. */
   #lowest = 0;
@@ -36,6 +36,7 @@ export class KeyIndex {
     this.#keys = keys;
     this.#isString = isStringType(keys.dataType);
     this.#rowsHint = rowsHint;
+    this.#isRising = !this.#isString;
     this.#slots = new Uint32Array(SLOTS_MIN);
     this.#hashes = new Uint32Array(SLOTS_MIN);
     this.#older = new Int32Array(SLOTS_MIN);
@@ -67,8 +68,8 @@ export class KeyIndex {
         return NONE;
       }
       this.#isRising = false;
-      this.reserve(row, Math.max(1, this.#rowsHint - row));
-    } else this.reserve(row, 1);
+    }
+    this.reserve(row, row === this.#risingCount ? Math.max(1, this.#rowsHint - row) : 1);
     return this.#insertBehind(row);
   }
 
@@ -85,25 +86,13 @@ export class KeyIndex {
       }
       slot = (slot + 1) & mask;
     }
-    const older = this.#risingRow((one) => this.#keys.compareRows(one, row));
+    const older =
+      this.#risingCount === 0 ? NONE : this.#keys.risingRowOf(this.#keys.keyBytesAt(row), this.#risingCount);
     this.#older[link] = older;
     this.#slots[slot] = row + 1;
     this.#hashes[slot] = hash;
     this.#keyCount++;
     return older;
-  }
-
-  /** The row with that key among those that rise, or -1. @param compare order of a row's key and the one that is looked for */
-  #risingRow(compare: (row: number) => number): number {
-    let [low, high] = [0, this.#risingCount];
-    // Most keys that are looked for behind them are larger.
-    if (high === 0 || compare(high - 1) < 0) return NONE;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compare(middle) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.#risingCount && compare(low) === 0 ? low : NONE;
   }
 
   /** The newest row of a key, or -1; `older` leads on. */
@@ -144,7 +133,7 @@ export class KeyIndex {
       if (entry === 0) break;
       if (this.#hashes[slot] === hash && this.#keys.isKeyAt(entry - 1, bytes)) return entry - 1;
     }
-    return this.#risingRow((row) => this.#keys.compareRowToKey(row, bytes));
+    return this.#isString ? NONE : this.#keys.risingRowOf(bytes, this.#risingCount);
   }
 
   /** The row before this one with the same key, or -1. */
