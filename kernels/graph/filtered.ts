@@ -1,12 +1,10 @@
-// Searches among nodes that count alone: walks that admit only those, walks over those, and a look at each of them.
+// Searches among nodes that count alone: a walk over those, and a look at each of them.
 import { keys4, touch } from './codes';
 import {
   counts,
   degree,
-  enter,
   entryOf,
   filteredRowOf,
-  gather,
   header,
   insertEntry,
   isMarked,
@@ -19,177 +17,168 @@ import {
   padIds,
   pool,
   poolMax,
-  results,
   scratch,
 } from './graph';
+import { countingShare, enterSeeing, sampleSeeds, seedCount, seedsAt, seedScores } from './seeds';
 
-/** What an expansion costs beside the nodes that it scores, in nodes. */
-export const EXPANSION: i32 = 4;
+/** What an expansion costs beside the nodes that it scores, and a bridge, in nodes. */
+export const EXPANSION: i32 = 6;
+const CROSSING: i32 = 3;
 /** Nodes that a scan scores together, and up to so many more. */
 const SCANNED: i32 = 32;
 
-/**
- * Walks the graph as `search` does, but only nodes whose bit in `excluded` is clear are kept, up to ef, in the results. The walk ends
- * when the nearest unexpanded candidate is farther than the worst of ef results.
- * @param budget the most work: a node scored is 1, an expansion EXPANSION more. @param probe expansions after which there have to be
- * `least` results, or the walk is given up; 0: none. @returns how many results; of a walk that did not come to its end -1 - how many
- */
-export function searchAdmitting(
-  query: usize,
-  ef: i32,
-  excluded: usize,
-  budget: i32,
-  probe: i32,
-  least: i32,
-): i32 {
-  if (load<i32>(header, 4) < 0) return 0;
-  const entries = pool,
-    kept = results,
-    // What lies behind so many candidates is never expanded.
-    capacity = min(poolMax, budget / EXPANSION + 1),
-    keys = scratch,
-    ids = scratch + 64,
-    length = degree << 1;
-  const first = enter(query, 0),
-    m = nextEpoch();
-  let size = 1,
-    found = 0,
-    at = 0;
-  store<u64>(entries, first);
-  mark(nodeOf(first), m);
-  if (counts(excluded, nodeOf(first))) {
-    store<u64>(kept, first);
-    found = 1;
-  }
-  while (at < size) {
-    const place = entries + ((<usize>at) << 3),
-      entry = load<u64>(place);
-    store<u64>(place, entry | 1);
-    if (found == ef && entry > (load<u64>(kept + ((<usize>(ef - 1)) << 3)) | 1)) return found;
-    if (budget <= 0 || (probe-- == 1 && found < least)) return -1 - found;
-    if (at + 1 < size) load<u8>(listOf(nodeOf(load<u64>(place, 8)), 0));
-    const n = gather(listOf(nodeOf(entry), 0), length, ids, m);
-    budget -= EXPANSION + n;
-    let nearest = at + 1;
-    if (n > 0) {
-      touch(ids, n);
-      padIds(ids, n);
-      for (let i = 0; i < n; i += 4) {
-        const p = ids + ((<usize>i) << 2);
-        keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
-        let lanes: u32 = n - i >= 4 ? 15 : (1 << (n - i)) - 1;
-        if (found == ef)
-          lanes &= i32x4.bitmask(
-            i32x4.lt_u(v128.load(keys), i32x4.splat(<u32>(load<u64>(kept + ((<usize>(ef - 1)) << 3)) >> 32))),
-          );
-        while (lanes != 0) {
-          const lane = (<usize>ctz(lanes)) << 2;
-          lanes &= lanes - 1;
-          const next = entryOf(load<u32>(keys + lane), load<u32>(p + lane));
-          const r = insertEntry(entries, size, capacity, next);
-          if (r >= 0) {
-            size = <i32>r;
-            const to = <i32>(r >> 32);
-            if (to < nearest) nearest = to;
-          }
-          if (counts(excluded, nodeOf(next))) {
-            const s = insertEntry(kept, found, ef, next);
-            if (s >= 0) found = <i32>s;
-          }
-        }
-      }
-    }
-    at = nearest;
-    while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
-  }
-  return size == capacity ? -1 - found : found;
+/** Neighbours that count from which on no bridge is crossed: at most, as a part of the length of a list in sixteenths, and at least. */
+const ENOUGH_MAX: i32 = 6;
+const ENOUGH_SIXTEENTHS: i32 = 3;
+/** Bridges that an expansion crosses at most, and where they are: behind the seeds. */
+const BRIDGES: i32 = 4;
+const BRIDGES_AT: usize = 128;
+/** Nodes that fit into `scratch`, whatever the length of lists is. */
+const REACH: i32 = 4096;
+
+/** Neighbours that count from which on a walk needs no bridges. */
+@inline function enoughOf(length: i32): i32 {
+  return min(ENOUGH_MAX, (length * ENOUGH_SIXTEENTHS + 15) >> 4);
+}
+
+/** Work of the last walk among nodes that count, in nodes that are scored. */
+let done: i32 = 0;
+
+export function workDone(): i32 {
+  return done;
+}
+
+export function addWork(nodesOfIt: i32): void {
+  done += nodesOfIt;
+}
+
+export function beginWork(nodesOfIt: i32): void {
+  done = nodesOfIt;
 }
 
 /**
- * Walks only over nodes that count; a neighbour that does not is a bridge to its own neighbours (two hops, as ACORN-1 does, Patel et
- * al. 2024). @param reach the most nodes scored per expansion. @returns how many entries the pool got, all of them nodes that count
+ * Puts unseen neighbours that count into `scratch`; where few do, neighbours that do not are bridges to their own (two hops, as ACORN-1
+ * does, Patel et al. 2024). @returns how many
  */
-export function searchTwoHop(query: usize, ef: i32, excluded: usize, reach: i32): i32 {
+function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, enough: i32): i32 {
+  const list = listOf(node, 0),
+    ids = scratch + 64,
+    bridges = seedsAt() + BRIDGES_AT;
+  let n = 0,
+    near = 0,
+    refused = 0;
+  for (let i = 0; i < length; i++) {
+    const next = load<u32>(list + ((<usize>i) << 2));
+    if (next == NIL) break;
+    const isSeen = isMarked(next, m);
+    if (counts(excluded, next)) {
+      near++;
+      if (isSeen) continue;
+      mark(next, m);
+      store<u32>(ids + ((<usize>n) << 2), next);
+      n++;
+    } else if (!isSeen && refused < BRIDGES) {
+      store<u32>(bridges + ((<usize>refused) << 2), next);
+      refused++;
+    }
+  }
+  if (near >= enough) return n;
+  for (let i = 0; i < refused; i++) load<u8>(listOf(load<u32>(bridges + ((<usize>i) << 2)), 0));
+  addWork(refused * CROSSING);
+  for (let i = 0; i < refused; i++) {
+    const next = load<u32>(bridges + ((<usize>i) << 2)),
+      second = listOf(next, 0);
+    mark(next, m);
+    for (let j = 0; j < length && n < REACH; j++) {
+      const far = load<u32>(second + ((<usize>j) << 2));
+      if (far == NIL) break;
+      // The bits of all nodes are fewer bytes than their marks.
+      if (!counts(excluded, far) || isMarked(far, m)) continue;
+      mark(far, m);
+      store<u32>(ids + ((<usize>n) << 2), far);
+      n++;
+    }
+  }
+  return n;
+}
+
+/**
+ * Walks only over nodes whose bit in `excluded` is clear, with bridges where few neighbours count. Where next to none count at the entry,
+ * they lie elsewhere: the walk goes on from a sample of them then, each of whose nearest is expanded.
+ * @param narrow nodes that are kept where less than half of the nodes next to the entry count, @param wide where more do, @param far where
+ * what counts is far. @param farBelow of 256
+ * nodes next to it: where fewer count, what counts is far. @param sampled see `sampleSeeds`; 0: such a walk is given up.
+ * @param budget the most work. @returns how many entries the pool got, all of them nodes that count; -1: the walk was given up
+ */
+export function searchCounting(
+  query: usize,
+  narrow: i32,
+  wide: i32,
+  far: i32,
+  excluded: usize,
+  farBelow: i32,
+  sampled: u32,
+  budget: i32,
+): i32 {
   if (load<i32>(header, 4) < 0) return 0;
   const entries = pool,
-    keys = scratch,
-    ids = scratch + 64,
-    length = degree << 1;
-  const first = enter(query, 0),
-    m = nextEpoch(),
+    length = degree << 1,
+    enough = enoughOf(length),
+    first = enterSeeing(query, excluded),
+    share = countingShare(listOf(0, 0), listOf(1, 0) - listOf(0, 0), length, nodeOf(first), excluded),
+    isFar = share < farBelow;
+  if (isFar && sampled > 0) sampleSeeds(query, excluded, sampled);
+  beginWork(seedScores);
+  if (isFar && sampled == 0) return -1;
+  const m = nextEpoch(),
+    ef = isFar ? far : share < 128 ? narrow : wide,
     // An entry node that does not count has a place beside those that do: it is often among the nearest, and left out in the end.
     capacity = counts(excluded, nodeOf(first)) ? ef : min(ef + 1, poolMax);
   let size = 1,
     at = 0;
   store<u64>(entries, first);
   mark(nodeOf(first), m);
+    for (let i = 0; i < seedCount; i++) {
+    const seed = load<u64>(seedsAt() + ((<usize>i) << 3));
+    if (isMarked(nodeOf(seed), m)) continue;
+    mark(nodeOf(seed), m);
+    // Far ones are expanded even where others leave them no place: the best of what counts may lie near to several of them.
+    const r = insertEntry(entries, size, capacity, isFar ? seed | 1 : seed);
+    if (r >= 0) size = <i32>r;
+    if (!isFar) continue;
+    const n = gatherCounting(nodeOf(seed), length, excluded, m, 0);
+    addWork(EXPANSION + n);
+    if (n > 0) size = <i32>offerScored(query, capacity, n, size, 0);
+  }
+  while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   while (at < size) {
     const place = entries + ((<usize>at) << 3),
       entry = load<u64>(place);
     store<u64>(place, entry | 1);
-    const list = listOf(nodeOf(entry), 0);
-    let n = 0;
-    for (let i = 0; i < length; i++) {
-      const next = load<u32>(list + ((<usize>i) << 2));
-      if (next == NIL) break;
-      load<u8>(listOf(next, 0));
-    }
-    for (let i = 0; i < length && n < reach; i++) {
-      const next = load<u32>(list + ((<usize>i) << 2));
-      if (next == NIL) break;
-      const seen = isMarked(next, m);
-      if (counts(excluded, next)) {
-        if (!seen) {
-          mark(next, m);
-          store<u32>(ids + ((<usize>n) << 2), next);
-          n++;
-        }
-        continue;
-      }
-      if (seen) continue;
-      mark(next, m);
-      const second = listOf(next, 0);
-      for (let j = 0; j < length && n < reach; j++) {
-        const far = load<u32>(second + ((<usize>j) << 2));
-        if (far == NIL) break;
-        // The bits of all nodes are fewer bytes than their marks.
-        if (counts(excluded, far) && !isMarked(far, m)) {
-          mark(far, m);
-          store<u32>(ids + ((<usize>n) << 2), far);
-          n++;
-        }
-      }
-    }
+    if (done > budget) return -1;
+    if (at + 1 < size) load<u8>(listOf(nodeOf(load<u64>(place, 8)), 0));
+    const n = gatherCounting(nodeOf(entry), length, excluded, m, enough);
+    addWork(EXPANSION + n);
     let nearest = at + 1;
     if (n > 0) {
-      touch(ids, n);
-      padIds(ids, n);
-      for (let i = 0; i < n; i += 4) {
-        const p = ids + ((<usize>i) << 2);
-        keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
-        let lanes: u32 = n - i >= 4 ? 15 : (1 << (n - i)) - 1;
-        while (lanes != 0) {
-          const lane = (<usize>ctz(lanes)) << 2;
-          lanes &= lanes - 1;
-          const r = insertEntry(entries, size, capacity, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
-          if (r >= 0) {
-            size = <i32>r;
-            const to = <i32>(r >> 32);
-            if (to < nearest) nearest = to;
-          }
-        }
-      }
+      const r = offerScored(query, capacity, n, size, nearest);
+      size = <i32>r;
+      nearest = <i32>(r >> 32);
     }
     at = nearest;
     while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   }
+  return keepCounting(excluded, size, ef);
+}
+
+/** Leaves out entries of the pool that do not count, and more than `ef`. @returns how many are left */
+function keepCounting(excluded: usize, size: i32, ef: i32): i32 {
   let kept = 0;
   for (let i = 0; i < size && kept < ef; i++) {
-    const entry = load<u64>(entries + ((<usize>i) << 3));
-    if (counts(excluded, nodeOf(entry))) {
-      store<u64>(entries + ((<usize>kept) << 3), entry);
-      kept++;
-    }
+    const entry = load<u64>(pool + ((<usize>i) << 3));
+    if (!counts(excluded, nodeOf(entry))) continue;
+    store<u64>(pool + ((<usize>kept) << 3), entry);
+    kept++;
   }
   return kept;
 }
@@ -205,10 +194,10 @@ export function scanCounting(query: usize, ef: i32, excluded: usize): i32 {
       n++;
     }
     if (n < SCANNED) continue;
-    size = offerScored(query, ef, n, size);
+    size = <i32>offerScored(query, ef, n, size, 0);
     n = 0;
   }
-  return n == 0 ? size : offerScored(query, ef, n, size);
+  return n == 0 ? size : <i32>offerScored(query, ef, n, size, 0);
 }
 
 /** A bit for each of 32 nodes from `first` on: set, it counts. */
@@ -221,12 +210,12 @@ export function scanCounting(query: usize, ef: i32, excluded: usize): i32 {
   return bits;
 }
 
-/** Scores the `n` nodes in `scratch` and puts them into the pool. @returns its new size */
-function offerScored(query: usize, ef: i32, n: i32, before: i32): i32 {
+/** Scores the `n` nodes in `scratch` and puts them into the pool. @returns the first place that changed, at most `before` << 32 | its new size */
+function offerScored(query: usize, ef: i32, n: i32, size: i32, before: i32): i64 {
   const entries = pool,
     keys = scratch,
     ids = scratch + 64;
-  let size = before;
+  let first = before;
   touch(ids, n);
   padIds(ids, n);
   for (let j = 0; j < n; j += 4) {
@@ -241,8 +230,10 @@ function offerScored(query: usize, ef: i32, n: i32, before: i32): i32 {
       const lane = (<usize>ctz(lanes)) << 2;
       lanes &= lanes - 1;
       const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
-      if (r >= 0) size = <i32>r;
+      if (r < 0) continue;
+      size = <i32>r;
+      if (<i32>(r >> 32) < first) first = <i32>(r >> 32);
     }
   }
-  return size;
+  return ((<i64>first) << 32) | <i64>size;
 }

@@ -2,9 +2,9 @@
 export { useCodes, useUpperCodes } from './code-place';
 export { keysOfAll } from './codes';
 export { lastEpoch, search, useGraph, useNodeBits, useRows, useThread } from './graph';
-export { scanCounting, searchAdmitting, searchTwoHop } from './filtered';
+export { scanCounting, searchCounting, workDone } from './filtered';
 export { takeRows, worthScoring } from './found';
 export { fillLists, insertNext, useBuild } from './build';
 export { to16, to32, to4, to6, to8, toFrame, toQuery } from './encode';
 export { useRecords, writeRecords } from './qg-records';
-export { makeTable, searchRecords, searchRecordsAdmitting } from './qg';
+export { makeTable, searchRecords, searchRecordsCounting } from './qg';

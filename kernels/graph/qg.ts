@@ -16,7 +16,8 @@ import {
   results,
   scratch,
 } from './graph';
-import { EXPANSION } from './filtered';
+import { addWork, beginWork, workDone } from './filtered';
+import { countingShare, enterSeeing, sampleSeeds, seedCount, seedsAt, seedScores } from './seeds';
 import { dims, isInnerProduct, planes, recordOf, slots, recordStride, sum4, table } from './qg-records';
 
 let tableLow: f32 = 0; // what the zeros of all entries stand for
@@ -234,70 +235,134 @@ export function searchRecords(query: usize, ef: i32, most: i32): i32 {
   return found;
 }
 
+/** The size of the pool, and the place in it of the nearest of what an expansion put there. */
+let poolSize: i32 = 0;
+let nearestPlace: i32 = 0;
+
 /**
- * The same walk for filters: only nodes whose bit in `excluded` is clear become results, up to ef, and it goes on until the nearest
- * estimate is farther than the worst of ef results. `budget`, `probe`, `least` and what is returned are those of `searchAdmitting`.
+ * Reads the record of a node and puts those of its neighbours that count into the pool, as far as they are nearer than its last. Estimates
+ * of all of them stay in `scratch`. @returns the distance of the node by its own code
  */
-export function searchRecordsAdmitting(
+function expandCounting(query: usize, node: u32, ef: i32, excluded: usize, m: i32): f32 {
+  const entries = pool,
+    record = recordOf(node),
+    ids = record + dims,
+    distance = ownDistance(query, record);
+  let size = poolSize,
+    nearest = nearestPlace,
+    plane = ids + (slots << 3);
+  for (let batch: usize = 0; batch < slots; batch += 32, plane += (dims << 2) * planes) {
+    const values = scratch + (batch << 2),
+      below: f32 =
+        size == ef ? valueOf(<u32>(load<u64>(entries + ((<usize>(ef - 1)) << 3)) >> 32)) : Infinity;
+    let near = estimate(distance, plane, ids + ((slots + batch) << 2), below, values);
+    while (near != 0) {
+      const i = <usize>ctz(near);
+      near &= near - 1;
+      const id = load<u32>(ids + ((batch + i) << 2));
+      if (id == NIL || !counts(excluded, id) || isMarked(id, m)) continue;
+      const s = insertEntry(entries, size, ef, entryOf(keyOf(load<f32>(values + (i << 2))), id));
+      if (s < 0) continue;
+      size = <i32>s;
+      if (<i32>(s >> 32) < nearest) nearest = <i32>(s >> 32);
+      mark(id, m);
+    }
+  }
+  poolSize = size;
+  nearestPlace = nearest;
+  addWork(RECORD);
+  return distance;
+}
+
+/** Where few neighbours of the node that was expanded last count, the nearest unseen one that does not is a bridge; NIL: none is needed. */
+function bridgeFrom(node: u32, excluded: usize, m: i32): u32 {
+  const ids = recordOf(node) + dims;
+  let counting = 0;
+  for (let i: usize = 0; i < slots; i++) {
+    const id = load<u32>(ids + (i << 2));
+    if (id == NIL) break;
+    if (counts(excluded, id) && ++counting >= ENOUGH) return NIL;
+  }
+  let bridge = NIL,
+    nearest: f32 = Infinity;
+  for (let i: usize = 0; i < slots; i++) {
+    const id = load<u32>(ids + (i << 2));
+    if (id == NIL) break;
+    const value = load<f32>(scratch + (i << 2));
+    if (value >= nearest || counts(excluded, id) || isMarked(id, m)) continue;
+    bridge = id;
+    nearest = value;
+  }
+  return bridge;
+}
+
+/** Neighbours that count from which on a walk over records crosses no bridge: each would cost as much as a step. */
+const ENOUGH: i32 = 3;
+/** Seeds that are expanded where what counts is far. */
+const FAR_SEEDS: i32 = 5;
+/** What a record costs, in nodes that are scored. */
+const RECORD: i32 = 20;
+
+/**
+ * Walks only over nodes whose bit in `excluded` is clear, as `searchCounting` does; its arguments are the same, and what it returns.
+ * Of neighbours that do not count the nearest is a bridge where few do.
+ */
+export function searchRecordsCounting(
   query: usize,
-  ef: i32,
+  narrow: i32,
+  wide: i32,
+  far: i32,
   excluded: usize,
+  farBelow: i32,
+  sampled: u32,
   budget: i32,
-  probe: i32,
-  least: i32,
 ): i32 {
   if (load<i32>(header, 4) < 0) return 0;
-  // A record is read as a whole.
-  const perExpansion = EXPANSION + <i32>(slots >> 1);
   const entries = pool,
     kept = results,
-    capacity = min(poolMax, budget / perExpansion + 1),
-    values = scratch;
-  const first = nodeOf(enter(query, 0)),
-    m = nextEpoch();
-  store<u64>(entries, entryOf(0, first));
-  mark(first, m);
-  let size = 1,
-    found = 0,
+    length = <i32>slots,
+    first = nodeOf(enterSeeing(query, excluded)),
+    share = countingShare(recordOf(0) + dims, recordStride, length, first, excluded),
+    isFar = share < farBelow;
+  if (isFar && sampled > 0) sampleSeeds(query, excluded, sampled);
+  beginWork(seedScores);
+  if (isFar && sampled == 0) return -1;
+  const m = nextEpoch(),
+    ef = isFar ? far : share < 128 ? narrow : wide,
+    seeds = min(seedCount, isFar ? FAR_SEEDS : 1);
+  let found = 0,
     at = 0;
-  while (at < size) {
+  poolSize = 0;
+  mark(first, m);
+  for (let i = -1; i < seeds; i++) {
+    const node = i < 0 ? first : nodeOf(load<u64>(seedsAt() + ((<usize>i) << 3)));
+    if (i >= 0 && isMarked(node, m)) continue;
+    mark(node, m);
+    const distance = expandCounting(query, node, ef, excluded, m);
+    if (!counts(excluded, node)) continue;
+    const r = insertEntry(kept, found, ef, entryOf(keyOf(distance), node));
+    if (r >= 0) found = <i32>r;
+  }
+  while (at < poolSize) {
     const place = entries + ((<usize>at) << 3),
       entry = load<u64>(place),
       node = nodeOf(entry);
     store<u64>(place, entry | 1);
-    if (found == ef && entry > load<u64>(kept + ((<usize>(ef - 1)) << 3))) return found;
-    if (budget <= 0 || (probe-- == 1 && found < least)) return -1 - found;
-    budget -= perExpansion;
-    const record = recordOf(node),
-      ids = record + dims;
-    touchRecord(node, at + 1 < size ? load<u64>(place, 8) : entry);
-    const distance = ownDistance(query, record);
+    if (workDone() > budget) return -1;
+    touchRecord(node, at + 1 < poolSize ? load<u64>(place, 8) : entry);
+    nearestPlace = at + 1;
+    const distance = expandCounting(query, node, ef, excluded, m);
     if (counts(excluded, node)) {
       const r = insertEntry(kept, found, ef, entryOf(keyOf(distance), node));
       if (r >= 0) found = <i32>r;
     }
-    let nearest = at + 1,
-      plane = ids + (slots << 3);
-    for (let batch: usize = 0; batch < slots; batch += 32, plane += (dims << 2) * planes) {
-      const below: f32 =
-        found == ef ? valueOf(<u32>(load<u64>(kept + ((<usize>(ef - 1)) << 3)) >> 32)) : Infinity;
-      let near = estimate(distance, plane, ids + ((slots + batch) << 2), below, values);
-      while (near != 0) {
-        const i = <usize>ctz(near);
-        near &= near - 1;
-        const id = load<u32>(ids + ((batch + i) << 2));
-        if (id == NIL || isMarked(id, m)) continue;
-        const s = insertEntry(entries, size, capacity, entryOf(keyOf(load<f32>(values + (i << 2))), id));
-        if (s >= 0) {
-          size = <i32>s;
-          const to = <i32>(s >> 32);
-          if (to < nearest) nearest = to;
-          mark(id, m);
-        }
-      }
+    const bridge = bridgeFrom(node, excluded, m);
+    if (bridge != NIL) {
+      mark(bridge, m);
+      expandCounting(query, bridge, ef, excluded, m);
     }
-    at = nearest;
-    while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
+    at = nearestPlace;
+    while (at < poolSize && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   }
-  return size == capacity ? -1 - found : found;
+  return found;
 }

@@ -7,7 +7,6 @@ import type { ElementType } from './element-type.js';
 import type { IndexBlock, IndexMeta, IndexParameter } from './index-block.js';
 import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from './region-layout.js';
 import type { RowBlocks, SearchOutput } from './search-output.js';
-import type { Instead } from './walk-plan.js';
 
 export interface SectionPlace {
   /** Bytes from the start of the index's region, a multiple of 64. */
@@ -49,8 +48,10 @@ export interface IndexSearchInput {
   readonly excludedNodes?: Uint8Array;
   /** Rows that are not excluded, when `excluded` is given. */
   readonly passing?: number;
-  /** Walks among these rows were given up for this plan lately: none is tried. */
-  readonly insteadOfWalk?: Instead;
+  /** Rows that are not excluded, where they are listed already. */
+  readonly rows?: Uint32Array;
+  /** Walks among these rows ended in scans lately: none is tried. */
+  readonly isWalkSkipped?: boolean;
   readonly radius?: number;
   readonly rangeFilter?: number;
 }
@@ -58,10 +59,10 @@ export interface IndexSearchInput {
 export interface IndexSearchOutput extends SearchOutput {
   /** Distances computed, for explain and metrics. */
   readonly computed?: number;
-  /** Walks of a graph that were given up for another plan, for explain. */
+  /** Walks of a graph that a scan by codes took the place of, for explain. */
   readonly givenUp?: number;
-  /** Those of them that a scan by codes took the place of. */
-  readonly scanned?: number;
+  /** What a filtered search of a graph did, in microseconds by the costs of its plans. */
+  readonly spentMicros?: number;
 }
 
 /** The workers of the platform, as far as indexes need them; said structurally because the platform's folder comes later. */

@@ -56,13 +56,13 @@ it.each([1, 2, 30])('gives the hits of %d queries each', async (count) => {
   }
 });
 
-/** An index of eight nodes, node n is row 7 - n, which answers as `search` and says `scanned` of each query. */
-function filteredIndex(scanned = 0) {
+/** An index of eight nodes, node n is row 7 - n, which answers as `search` and says `givenUp` of each query. */
+function filteredIndex(givenUp = 0) {
   const asked: IndexSearchInput[] = [];
   const tasks = {
     graphSearch: (input: IndexSearchInput) => {
       asked.push(input);
-      return { ...search(input), givenUp: scanned, scanned };
+      return { ...search(input), givenUp };
     },
   };
   const workers = new InlineWorkers({ timers: nodeTimers, tasks, parallelism: 1 });
@@ -105,9 +105,9 @@ it('brings bits that are searched by again into the order of the nodes, once', a
 it('tries no walk by bits whose walks ended in scans, and does by others', async () => {
   const searchBy = filteredIndex(1);
   const filter = Uint8Array.of(0b0000_0011);
-  for (let walk = 0; walk < 8; walk++) expect((await searchBy(filter))?.insteadOfWalk).toBeUndefined();
-  expect((await searchBy(filter))?.insteadOfWalk).toBe('scan');
+  for (let walk = 0; walk < 8; walk++) expect((await searchBy(filter))?.isWalkSkipped).toBeUndefined();
+  expect((await searchBy(filter))?.isWalkSkipped).toBe(true);
   const other = Uint8Array.of(0b0000_0110);
   await searchBy(other);
-  expect((await searchBy(other))?.insteadOfWalk).toBeUndefined();
+  expect((await searchBy(other))?.isWalkSkipped).toBeUndefined();
 });

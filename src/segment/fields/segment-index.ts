@@ -36,6 +36,8 @@ export interface IndexedSearch
   readonly passing: number;
   /** Those rows, where a filter named few; only for an index without vectors. */
   readonly rows?: Uint32Array;
+  /** Those rows, for whoever scores them one by one; undefined: there are too many to be kept in a list. */
+  readonly listRows?: () => Uint32Array | undefined;
 }
 
 /** What is known of bits that were searched by. */
@@ -89,12 +91,12 @@ export class SegmentIndex {
     signal?: AbortSignal,
   ): Promise<SegmentHits> {
     assert(!this.#isReleased, 'the index was released');
-    const { excluded, passing, ...rest } = search;
+    const { excluded, passing, listRows, ...rest } = search;
     const input = {
       index: this.#index.placement,
       ...(vectors && { vectors: vectors.store.place }),
       ...rest,
-      ...(excluded !== undefined && passing < this.rowCount && this.#filtered(excluded, passing)),
+      ...(excluded !== undefined && passing < this.rowCount && this.#filtered(excluded, passing, listRows)),
     };
     this.#searches++;
     try {
@@ -119,8 +121,7 @@ export class SegmentIndex {
       );
       const runAll = (): Promise<IndexSearchOutput[]> => settled(jobs, this.#workers.parallelism);
       const parts = await (vectors === undefined ? runAll() : vectors.hold(runAll));
-      if (excluded !== undefined && input.insteadOfWalk === undefined)
-        this.#noteWalks(excluded, parts, queries);
+      if (excluded !== undefined && input.isWalkSkipped !== true) this.#noteWalks(excluded, parts, queries);
       return joined(parts, search.k);
     } finally {
       this.#searches--;
@@ -132,7 +133,8 @@ export class SegmentIndex {
   #filtered(
     excluded: Uint8Array,
     passing: number,
-  ): Pick<IndexSearchInput, 'excluded' | 'excludedNodes' | 'passing' | 'insteadOfWalk'> {
+    listRows: IndexedSearch['listRows'],
+  ): Pick<IndexSearchInput, 'excluded' | 'excludedNodes' | 'passing' | 'isWalkSkipped' | 'rows'> {
     const { placement, region } = this.#index;
     if (!hasNodeOrder(placement)) return { excluded, passing };
     const known = this.#searchedBy.get(excluded);
@@ -141,18 +143,16 @@ export class SegmentIndex {
       return { excluded, passing };
     }
     known.byNode ??= bitsByNode(region.memory, placement, excluded);
-    const insteadOfWalk = known.walks.insteadOfWalk();
     const byNode = { excluded, excludedNodes: known.byNode, passing };
-    return insteadOfWalk === undefined ? byNode : { ...byNode, insteadOfWalk };
+    if (!known.walks.skipsWalk()) return byNode;
+    const rows = listRows?.();
+    return { ...byNode, isWalkSkipped: true, ...(rows && { rows }) };
   }
 
   #noteWalks(excluded: Uint8Array, parts: readonly IndexSearchOutput[], queries: number): void {
-    let [givenUp, scanned] = [0, 0];
-    for (const part of parts) {
-      givenUp += part.givenUp ?? 0;
-      scanned += part.scanned ?? 0;
-    }
-    this.#searchedBy.get(excluded)?.walks.note(queries, { givenUp, scanned });
+    let givenUp = 0;
+    for (const part of parts) givenUp += part.givenUp ?? 0;
+    this.#searchedBy.get(excluded)?.walks.note(queries, givenUp);
   }
 
   /** Queries of one request are split over the threads when there is enough to do for each. */

@@ -54,7 +54,11 @@ function runIndex(params: AskedParams, search: DenseSearch): Promise<SegmentHits
   const { bits, passing } = excluded;
   return must(vectors.index, 'the index of the plan').search(
     vectors,
-    { queries, k, params, passing, ...(bits && { excluded: bits }), ...boundsOf(search) },
+    {
+      ...{ queries, k, params, passing, listRows: () => excluded.rows },
+      ...(bits && { excluded: bits }),
+      ...boundsOf(search),
+    },
     signal,
   );
 }

@@ -39,7 +39,7 @@ const indexOf = (indexType: string, of: Partial<IndexFacts> = {}): IndexFacts =>
   indexType,
   metric: 'L2',
   rowCount: 100_000,
-  planOf: (passing) => (passing === 100_000 ? 'walk' : 'admitting'),
+  planOf: (passing) => (passing === 100_000 ? 'walk' : 'filtered walk'),
   probeMicros: () => undefined,
   ...of,
 });
@@ -64,7 +64,7 @@ test.each<[string, Partial<DenseFacts>, object, object]>([
     'an index with a filter',
     { index: hnsw, params: { ef: 40 }, isNarrowed: true, passing: 5000 },
     { kind: 'index' },
-    { plan: 'admitting', passing: 5000 },
+    { plan: 'filtered walk', passing: 5000 },
   ],
   [
     'lists that take more time than the rows that count',
@@ -269,7 +269,7 @@ test.each<[string, Partial<FileFacts>, object, object]>([
     'codes, some rows, refined',
     { store: 'codes', params: { ef: 70, refineK: 3 }, passing: 300 },
     { kind: 'codes', isRefined: true, params: { ef: 70, refineK: 3 } },
-    { plan: 'admitting, by codes, refined', widthName: 'ef', width: 70, computed: 9n },
+    { plan: 'filtered walk, by codes, refined', widthName: 'ef', width: 70, computed: 9n },
   ],
 ])('in a file: %s', (_name, more, plan, described) => {
   const facts = { ...disk, ...more };

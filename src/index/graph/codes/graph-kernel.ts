@@ -28,15 +28,20 @@ export interface GraphKernel {
   lastEpoch(): number;
   keysOfAll(query: number, ids: number, count: number, out: number): void;
   search(query: number, ef: number): number;
-  searchAdmitting(
-    query: number,
-    ef: number,
-    excluded: number,
-    budget: number,
-    probe: number,
-    least: number,
+  searchCounting(
+    ...args: [
+      query: number,
+      narrow: number,
+      wide: number,
+      far: number,
+      excluded: number,
+      farBelow: number,
+      sampled: number,
+      budget: number,
+    ]
   ): number;
-  searchTwoHop(query: number, ef: number, excluded: number, reach: number): number;
+  /** Work of the last walk among nodes that count, in nodes that are scored. */
+  workDone(): number;
   scanCounting(query: number, ef: number, excluded: number): number;
   takeRows(fromResults: number, count: number, out: number): void;
   worthScoring(fromResults: number, count: number, k: number, isFloat: number, slack: number): number;
@@ -92,13 +97,17 @@ export interface GraphKernel {
   ): void;
   makeTable(query: number, dim: number, scale: number): void;
   searchRecords(query: number, ef: number, most: number): number;
-  searchRecordsAdmitting(
-    query: number,
-    ef: number,
-    excluded: number,
-    budget: number,
-    probe: number,
-    least: number,
+  searchRecordsCounting(
+    ...args: [
+      query: number,
+      narrow: number,
+      wide: number,
+      far: number,
+      excluded: number,
+      farBelow: number,
+      sampled: number,
+      budget: number,
+    ]
   ): number;
 }
 

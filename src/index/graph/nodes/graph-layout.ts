@@ -5,8 +5,10 @@ import type { IndexPlacement } from '#index/block/vector-index.js';
 export const NIL = 0xffffffff;
 /** Entries of a search's pool: ef, or the candidates of a filtered walk. */
 export const GRAPH_POOL_MAX = 32_768;
-/** Nodes scored per expansion of a two-hop walk. */
-export const REACH_MAX = 4096;
+/** Nodes scored per expansion of a walk among nodes that count. */
+const REACH_MAX = 4096;
+/** Behind the results: nodes that such a walk begins from, and bridges of an expansion. */
+const SEEDS_BYTES = 256;
 /** Offsets from the start of one thread's working memory. */
 export interface WorkLayout {
   readonly visited: number;
@@ -38,7 +40,7 @@ export function workLayout(nodes: number, dim: number, degree: number, rows = no
   const layout = {
     visited: take(nodes),
     pool: take((GRAPH_POOL_MAX + 8) * 8),
-    results: take((GRAPH_POOL_MAX + 8) * 8),
+    results: take((GRAPH_POOL_MAX + 8) * 8 + SEEDS_BYTES),
     scratch: take(64 + (Math.max(REACH_MAX, degree * 2) + 16) * 4),
     raw: take(queryBytes),
     framed: take(queryBytes),

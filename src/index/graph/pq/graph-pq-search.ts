@@ -58,7 +58,7 @@ function walksOf({ index, kernel, at, work }: GraphIndexPlace, memory: WebAssemb
       }
     },
     walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),
-    admit: (ef, excluded, { budget, probe, least }) =>
-      kernel.searchAdmitting(query, ef, excluded, budget, probe, least),
+    walkCounting: ({ narrow, wide, far, excluded, farBelow, sampled, budget }) =>
+      kernel.searchCounting(query, narrow, wide, far, excluded, farBelow, sampled, budget),
   };
 }

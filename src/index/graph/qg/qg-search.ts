@@ -35,7 +35,7 @@ function walksOf({ index, kernel, at, work, isIp }: GraphIndexPlace): GraphWalks
       isResults: true,
       count: kernel.searchRecords(query, ef, Math.min(ef, scoredOf(wanted))),
     }),
-    admit: (ef, excluded, { budget, probe, least }) =>
-      kernel.searchRecordsAdmitting(query, ef, excluded, budget, probe, least),
+    walkCounting: ({ narrow, wide, far, excluded, farBelow, sampled, budget }) =>
+      kernel.searchRecordsCounting(query, narrow, wide, far, excluded, farBelow, sampled, budget),
   };
 }

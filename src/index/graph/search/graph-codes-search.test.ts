@@ -91,7 +91,7 @@ describe('scores by codes', () => {
         const queries = queriesOf(fixture, clustered(30, 40, 1), 30);
         for (const query of queries.slice(0, 3)) {
           const wanted = byOracle(fixture, query);
-          // All plans: the walk, rows one by one, a scan of codes, two-hop, admitting; each of them finds the best of what counts.
+          // All plans: the walk, rows one by one, a scan of codes, a filtered walk; each of them finds the best of what counts.
           checkAgainst(fixture, findByCodes(fixture, query, 20, { params: { ef: 800 } }), wanted);
           for (const share of [0.004, 0.1, 0.5, 0.95]) {
             const next = random(share * 1e6);
@@ -240,7 +240,7 @@ describe('rows that do not count', () => {
     const excluded = bits(rows, (row) => row % 3 === 0);
     const passing = countClear(excluded, rows);
     expect(planWalk({ nodes: rows, passing, ef: 10, vectorBytes: 16, codeBytes: walkedBytes(16, 8) })).toBe(
-      'admitting',
+      'filtered walk',
     );
     const hits = findByCodes(alone, query, 10, { excluded, passing, params: { ef: 10 } });
     expect(hits.rows).toHaveLength(10);

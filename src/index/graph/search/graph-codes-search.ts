@@ -5,10 +5,7 @@ import { CodeScores } from './code-scores.js';
 import { searchGraphBy } from './graph-search.js';
 import { plainWalks } from './graph-walks.js';
 
-export interface CodesSearchInput extends Omit<IndexSearchInput, 'vectors'> {
-  /** The rows that count, where a filter named few of them; they need not be searched for. */
-  readonly rows?: Uint32Array;
-}
+export type CodesSearchInput = Omit<IndexSearchInput, 'vectors'>;
 
 /** A task: memory 0 has the index. */
 export function graphCodesSearch(

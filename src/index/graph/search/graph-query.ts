@@ -1,6 +1,6 @@
-// One search in a graph index: a walk by codes, then scores of what it found. Which walk depends on how many rows count: few are
-// scored one by one, some are reached by walking over them alone, many by an ordinary walk that keeps what counts.
-import { must } from '#base/assert.js';
+// One search in a graph index: a walk by codes, then scores of what it found. Where not every row counts the walk goes over those that do,
+// and where few do they are scored one by one.
+import { assertNever, must } from '#base/assert.js';
 import { bytesView } from '#base/bytes.js';
 import { countingRows } from '#index/block/counting-rows.js';
 import { type ElementType, vectorBytes } from '#index/block/element-type.js';
@@ -9,13 +9,13 @@ import type { MetricType } from '#index/block/metric.js';
 import { writeFloats } from '#index/block/vector-floats.js';
 import type { IndexPlacement, IndexSearchInput } from '#index/block/vector-index.js';
 import {
-  planInstead,
+  filteredWalk,
   planWalk,
-  twoHopWidth,
   type WalkPlan,
   type WalkQuestion,
+  WORK_MICROS,
+  walkCosts,
   walkedBytes,
-  walkLimits,
 } from '#index/block/walk-plan.js';
 import type { Hits, RowScores } from '#index/flat/row-scores.js';
 import {
@@ -34,7 +34,6 @@ import {
   GRAPH_POOL_MAX,
   type GraphParams,
   graphParams,
-  REACH_MAX,
   type WorkLayout,
   workLayout,
 } from '#index/graph/nodes/graph-layout.js';
@@ -44,7 +43,10 @@ import { hitsInRange } from './hits-in-range.js';
 import { frameOf } from './query-frame.js';
 
 /** What a search is asked, without the vectors, which not every search has. */
-export type GraphSearchInput = Omit<IndexSearchInput, 'vectors'> & { readonly rows?: Uint32Array };
+export type GraphSearchInput = Omit<IndexSearchInput, 'vectors'>;
+
+/** In place of how many nodes were found: rows that count are to be scored one by one. */
+const SCORED_BY_ROW = -1;
 
 export class GraphQuery {
   readonly #input: GraphSearchInput;
@@ -72,10 +74,10 @@ export class GraphQuery {
   /** Rows scored by the plan `exact`. */
   #passingRows: Uint32Array | undefined;
   #excluded = 0;
-  /** Walks that ended without an answer, so that another plan took over. */
+  /** Walks that ended without an answer, so that a scan took over. */
   givenUp = 0;
-  /** Those for a scan by codes. */
-  scanned = 0;
+  /** Work among rows that count, in microseconds by the costs of plans. */
+  spentMicros = 0;
   /** See `keySlack`. */
   readonly #slack: number;
   /** Where the last walk left what it found: 1 the results, 0 the pool. */
@@ -129,8 +131,7 @@ export class GraphQuery {
     this.#passing = passing;
     this.#plan = this.#planFor();
     if (input.excluded === undefined || this.#plan === 'walk') return;
-    if (this.#plan === 'exact')
-      this.#passingRows = input.rows ?? countingRows(input.excluded, this.#index.rowCount, passing);
+    if (this.#plan === 'exact') this.#passingRows = this.#rowsThatCount;
     else this.#copyExcluded(input.excluded);
   }
 
@@ -174,7 +175,7 @@ export class GraphQuery {
     const { isGrowing } = this.#params;
     const plan = planWalk(this.#question(this.#ef));
     // Rows newer than the search may be in a growing graph already: only a walk that looks at what counts keeps them out.
-    return isGrowing && plan === 'walk' ? 'admitting' : plan;
+    return isGrowing && plan === 'walk' ? 'filtered walk' : plan;
   }
 
   get #isRange(): boolean {
@@ -222,6 +223,7 @@ export class GraphQuery {
     const isRange = this.#isRange;
     for (let ef = this.#ef; ; ef = Math.min(ef * 2, GRAPH_POOL_MAX)) {
       const found = this.#walk(ef, isRange ? ef : k);
+      if (found < 0) return this.#scanRows(this.#rowsThatCount, rows, scores, at);
       const scored = this.#score(found, isRange ? found : k);
       const { hits, isPast } = isRange
         ? hitsInRange(scored, this.#metric, this.#input)
@@ -247,39 +249,47 @@ export class GraphQuery {
       }
       case 'exact':
         return 0; // Never walked, see `run`.
+      case 'scan':
+        return this.#scanned(ef);
+      case 'filtered walk':
+        return this.#walkCounting(ef);
       default:
-        return this.#walkAmongCounting(ef, this.#plan);
+        return assertNever(this.#plan);
     }
   }
 
-  /**
-   * A walk over all nodes that keeps those that count: cheap where many near the query do, which their number in all does not show. The plan
-   * that is there for few takes its place when it goes on for too long.
-   */
-  #walkAmongCounting(ef: number, plan: 'admitting' | 'two-hop' | 'scan'): number {
-    let instead = this.#input.insteadOfWalk;
-    if (instead === undefined) {
-      const question = this.#question(ef);
-      const limits = walkLimits(question, plan);
-      const count = this.#walks.admit(Math.min(GRAPH_POOL_MAX, limits.width), this.#excluded, limits);
-      if (count >= 0) return this.#take(1, count);
-      instead = planInstead(question, plan === 'admitting' || -1 - count < limits.usual);
+  /** A walk over rows that count; where it costs more than it may, or they are far and soon scanned, a scan takes its place. */
+  #walkCounting(ef: number): number {
+    if (this.#input.isWalkSkipped !== true) {
+      const { nodes, isGrowing, upperNodes } = this.#params;
+      const asked = filteredWalk(this.#question(ef));
+      const count = this.#walks.walkCounting({
+        ...(this.#isRange ? { ...asked, narrow: ef, far: Math.max(ef, asked.far) } : asked),
+        excluded: this.#excluded,
+        // In a graph that grows some nodes are not there yet.
+        ...(isGrowing && { farBelow: 0 }),
+        sampled: asked.goesFar ? Math.min(nodes, upperNodes) : 0,
+      });
+      this.spentMicros += this.#kernel.workDone() * WORK_MICROS;
+      if (count >= 0) return this.#take(this.#walks.hasFloatResults === true ? 1 : 0, count);
     }
     this.givenUp++;
-    if (instead === 'two-hop') return this.#overTwoHops(ef);
-    this.scanned++;
-    return this.#scanned(ef);
+    return this.#isExactCheaper ? SCORED_BY_ROW : this.#scanned(ef);
   }
 
-  #overTwoHops(ef: number): number {
-    const reach = Math.min(REACH_MAX, this.#params.degree * 8);
-    const { nodes, passing } = this.#question(ef);
-    const width = this.#isRange ? ef : twoHopWidth(ef, this.#input.k, passing / Math.max(1, nodes));
-    return this.#take(0, this.#kernel.searchTwoHop(this.#query, width, this.#excluded, reach));
+  get #isExactCheaper(): boolean {
+    const { exact, scan } = walkCosts(this.#question(this.#ef));
+    return exact <= scan;
+  }
+
+  get #rowsThatCount(): Uint32Array {
+    const { excluded, rows } = this.#input;
+    return rows ?? countingRows(must(excluded, 'bits'), this.#index.rowCount, this.#passing);
   }
 
   /** Codes of far rows differ less than they err: as many are kept as are worth a score, however narrow a walk was asked for. */
   #scanned(ef: number): number {
+    this.spentMicros += walkCosts(this.#question(ef)).scan;
     const kept = Math.min(GRAPH_POOL_MAX, Math.max(ef, this.#worth(this.#input.k)));
     return this.#take(0, this.#kernel.scanCounting(this.#query, kept, this.#excluded));
   }
@@ -292,6 +302,7 @@ export class GraphQuery {
   }
 
   #scanRows(ids: Uint32Array, rows: Uint32Array, scores: Float32Array, at: number): number {
+    this.spentMicros += walkCosts(this.#question(this.#ef)).exact;
     const { k, radius, rangeFilter } = this.#input;
     const bounds = {
       ...(radius !== undefined && { radius }),
@@ -305,6 +316,8 @@ export class GraphQuery {
 
   #scanAll(rows: Uint32Array, scores: Float32Array, at: number): number {
     const { k, excluded } = this.#input;
+    if (this.#excluded !== 0 && this.#isExactCheaper)
+      return this.#scanRows(this.#rowsThatCount, rows, scores, at);
     const hits = this.#bestOfCounting(k) ?? this.#scores.bestOfAll?.(k, excluded) ?? this.#bestByKeys(k);
     rows.set(hits.rows, at);
     scores.set(hits.scores, at);
@@ -314,7 +327,6 @@ export class GraphQuery {
   /** By codes of the rows that count, which are fewer than all vectors. Undefined: all count, or some were not found. */
   #bestOfCounting(k: number): Hits | undefined {
     if (this.#excluded === 0) return undefined;
-    this.scanned++;
     const hits = this.#score(this.#scanned(k), k);
     return hits.rows.length < Math.min(k, this.#passing) ? undefined : hits;
   }

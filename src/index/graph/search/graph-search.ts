@@ -52,8 +52,8 @@ export function searchGraphBy(
     counts[i] = found;
     total += found;
   }
-  const { givenUp, scanned } = search;
-  const ended = givenUp === 0 ? undefined : { givenUp, scanned };
+  const { givenUp, spentMicros } = search;
+  const ended = { ...(givenUp > 0 && { givenUp }), ...(spentMicros > 0 && { spentMicros }) };
   return total === rows.length
     ? { counts, rows, scores, ...ended }
     : { counts, rows: rows.slice(0, total), scores: scores.slice(0, total), ...ended };

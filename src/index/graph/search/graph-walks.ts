@@ -2,7 +2,7 @@
 // here, those of the quantised graph and of product codes in their rooms.
 import { must } from '#base/assert.js';
 import type { IndexPlacement } from '#index/block/vector-index.js';
-import type { WalkLimits } from '#index/block/walk-plan.js';
+import type { FilteredWalk } from '#index/block/walk-plan.js';
 import type { CodeForm, Frame } from '#index/graph/codes/graph-codes.js';
 import type { GraphKernel } from '#index/graph/codes/graph-kernel.js';
 import { graphParams, type WorkLayout } from '#index/graph/nodes/graph-layout.js';
@@ -55,8 +55,15 @@ export interface GraphWalks {
   readonly hasFloatResults?: true;
   /** @param wanted how many rows the caller wants to score @returns how many nodes the results, or else the pool, hold now */
   walk(ef: number, wanted: number): { isResults: boolean; count: number };
-  /** Leaves nodes that count in the results. @returns how many; -1 - how many where the limits ended the walk */
-  admit(ef: number, excluded: number, limits: WalkLimits): number;
+  /** Leaves nodes that count where `walk` leaves what it found. @returns how many; -1: the walk was given up */
+  walkCounting(walk: CountingWalk): number;
+}
+
+/** A walk that keeps what counts, and where the bits are that say what does not. */
+export interface CountingWalk extends FilteredWalk {
+  readonly excluded: number;
+  /** The first nodes, of which samples are drawn where what counts is far; 0: the walk is given up there. */
+  readonly sampled: number;
 }
 
 /** Walks by the codes of the index's own form, over lists that are stored apart from them. */
@@ -69,7 +76,7 @@ export function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphW
     links: { offset: offsetOf('links'), stride: degree * 8 },
     prepare: () => {},
     walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),
-    admit: (ef, excluded, { budget, probe, least }) =>
-      kernel.searchAdmitting(query, ef, excluded, budget, probe, least),
+    walkCounting: ({ narrow, wide, far, excluded, farBelow, sampled, budget }) =>
+      kernel.searchCounting(query, narrow, wide, far, excluded, farBelow, sampled, budget),
   };
 }

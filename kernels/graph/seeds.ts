@@ -1,0 +1,129 @@
+// Where a walk among nodes that count begins: beside the entry, at the nearest of those that the way down the layers passed, and, where
+// none of them lies near the entry, at the nearest of a sample.
+import { hasUpperCodes, swapCodes } from './code-place';
+import { keys4, touch } from './codes';
+import {
+  counts,
+  degree,
+  entryOf,
+  gather,
+  header,
+  insertEntry,
+  isMarked,
+  listOf,
+  mark,
+  nextEpoch,
+  NIL,
+  nodeOf,
+  padIds,
+  poolMax,
+  results,
+  scratch,
+} from './graph';
+
+/** Seeds that are kept. */
+const SEEDS: i32 = 10;
+/** Nodes that count which a sample scores, and how many are looked at for each of them at most. */
+const SAMPLES: i32 = 224;
+const LOOKED_AT: i32 = 8;
+
+/** Where the seeds are, nearest first: behind the results. */
+@inline export function seedsAt(): usize {
+  return results + ((<usize>poolMax + 8) << 3);
+}
+
+export let seedCount: i32 = 0;
+/** Nodes that were scored since the way down began. */
+export let seedScores: i32 = 0;
+let epoch: i32 = 0;
+
+/** Scores the `n` nodes in `scratch` and offers those that count. @returns the nearest of them and `best` */
+function offer(query: usize, n: i32, excluded: usize, best: u64): u64 {
+  const keys = scratch,
+    ids = scratch + 64;
+  touch(ids, n);
+  padIds(ids, n);
+  seedScores += n;
+  for (let i = 0; i < n; i += 4) {
+    const p = ids + ((<usize>i) << 2);
+    keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
+    const end = <usize>min(4, n - i) << 2;
+    for (let lane: usize = 0; lane < end; lane += 4) {
+      const next = entryOf(load<u32>(keys + lane), load<u32>(p + lane));
+      if (next < best) best = next;
+      if (seedCount == SEEDS && next >= load<u64>(seedsAt(), (SEEDS - 1) << 3)) continue;
+      if (counts(excluded, nodeOf(next))) seedCount = <i32>insertEntry(seedsAt(), seedCount, SEEDS, next);
+    }
+  }
+  return best;
+}
+
+/** The entry for layer 0, by the way that `enter` goes; the nearest nodes on it that count are the seeds. */
+export function enterSeeing(query: usize, excluded: usize): u64 {
+  const node = load<u32>(header),
+    top = load<i32>(header, 4),
+    ids = scratch + 64,
+    isApart = top > 0 && hasUpperCodes();
+  if (isApart) swapCodes();
+  epoch = nextEpoch();
+  seedCount = 0;
+  seedScores = 0;
+  mark(node, epoch);
+  store<u32>(ids, node);
+  let best = offer(query, 1, excluded, -1);
+  for (let layer = top; layer > 0; layer--) {
+    for (let before: u64 = 0; before != best; ) {
+      before = best;
+      const n = gather(listOf(nodeOf(best), layer), degree, ids, epoch);
+      if (n > 0) best = offer(query, n, excluded, best);
+    }
+  }
+  if (isApart) swapCodes();
+  return best;
+}
+
+/**
+ * Offers some nodes that count, wherever they are, to the seeds.
+ * @param sampled the first nodes of which the sample is drawn: those of upper layers, where these come first
+ */
+export function sampleSeeds(query: usize, excluded: usize, sampled: u32): void {
+  const ids = scratch + 64,
+    isApart = load<i32>(header, 4) > 0 && hasUpperCodes();
+  if (isApart) swapCodes();
+  let n = 0;
+  for (let i: u32 = 0; i < <u32>(SAMPLES * LOOKED_AT) && n < SAMPLES; i++) {
+    // Steps of the golden section: wherever it ends, what it passed is spread evenly.
+    const node = <u32>((<u64>(i * 0x9e3779b1) * <u64>sampled) >> 32);
+    if (!counts(excluded, node) || isMarked(node, epoch)) continue;
+    mark(node, epoch);
+    store<u32>(ids + ((<usize>n) << 2), node);
+    n++;
+  }
+  if (n > 0) offer(query, n, excluded, -1);
+  if (isApart) swapCodes();
+}
+
+/** Neighbours of a node whose neighbours are counted, too: those of one node are too few to say much of a small share. */
+const COUNTED_LISTS: i32 = 3;
+
+/**
+ * How many of 256 nodes next to one count: of its neighbours, and of theirs.
+ * @param lists where the list of node 0 is, @param stride bytes from there to the next, @param length ids in it
+ */
+export function countingShare(lists: usize, stride: usize, length: i32, node: u32, excluded: usize): i32 {
+  const list = lists + <usize>node * stride;
+  let all = 0,
+    counting = 0;
+  for (let at = -1; at < min(COUNTED_LISTS, length); at++) {
+    const near = at < 0 ? node : load<u32>(list + ((<usize>at) << 2));
+    if (near == NIL) break;
+    let p = lists + <usize>near * stride;
+    for (const end = p + ((<usize>length) << 2); p < end; p += 4) {
+      const next = load<u32>(p);
+      if (next == NIL) break;
+      all++;
+      if (counts(excluded, next)) counting++;
+    }
+  }
+  return all == 0 ? 0 : (counting << 8) / all;
+}

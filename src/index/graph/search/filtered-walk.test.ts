@@ -1,0 +1,150 @@
+// Walks under filters that go with the vectors, against them, or have nothing to do with them: what they find, and that their work is bounded
+// by that of scoring the rows that count. Work is counted, not time.
+import { expect, test } from 'vitest';
+import { WORK_MICROS, walkCosts } from '#index/block/walk-plan.js';
+import { graphKernel } from '#index/graph/codes/graph-kernel.js';
+import { graphParams, workLayout } from '#index/graph/nodes/graph-layout.js';
+import {
+  bits,
+  build,
+  clustered,
+  exact,
+  type Fixture,
+  find,
+  hnsw,
+  queriesOf,
+  random,
+} from '../../../../test/support/vector-index.js';
+
+const K = 10;
+/** What one expansion may do beyond a budget, in nodes that are scored. */
+const OVER = 200;
+
+/** Rows around places that are far from each other, as many around each. */
+function inParts(rows: number, dim: number, parts: number): Float32Array {
+  const next = random(9);
+  const centres = Float32Array.from({ length: parts * dim }, () => next() * 20);
+  const place = (at: number): number => centres[(at % (parts * dim)) as number] as number;
+  return Float32Array.from({ length: rows * dim }, (_, at) => place(at) + next());
+}
+
+type Filter = (order: Uint32Array, count: number) => Uint32Array;
+const filters: Readonly<Record<string, Filter>> = {
+  nearest: (order, count) => order.subarray(0, count),
+  farthest: (order, count) => order.subarray(order.length - count),
+  any: (order, count) => {
+    const next = random(count);
+    const rows = order.slice();
+    for (let i = 0; i < count; i++) {
+      const other = i + Math.floor(next() * (rows.length - i));
+      [rows[i], rows[other]] = [rows[other] as number, rows[i] as number];
+    }
+    return rows.subarray(0, count);
+  },
+};
+
+function questionOf({ index, spec }: Fixture, ef: number, passing: number) {
+  const { rowCount: nodes, dim } = spec;
+  const readsRecords = index.task === 'qgSearch';
+  const codeBytes = Math.min(Number(index.placement.params.codeStride ?? dim), dim * 1.25 + 16);
+  return { nodes, passing, ef, k: K, vectorBytes: dim * 4, codeBytes, readsRecords };
+}
+
+/** How they are built, `ef`, and how many of the searches at least are walks that take less than scoring. */
+const kinds = {
+  HNSW: [{ build: { ...hnsw, M: 16 } }, 40, 36],
+  QG: [{ build: { kind: 'QG', M: 16, efConstruction: 60, bits: 2 } }, 24, 10],
+} as const;
+
+for (const [kind, [how, ef, walks]] of Object.entries(kinds)) {
+  test(`${kind}: whatever a filter lets pass, rows are found, and no search does more than scoring them and 30 %`, async () => {
+    const [rows, dim] = [4000, 64];
+    const values = clustered(rows, dim, 3);
+    const fixture = await build(values, dim, 'L2', how);
+    let [walked, found, wanted] = [0, 0, 0];
+    for (const query of queriesOf(fixture, values, 6)) {
+      const { rows: order } = exact(fixture, query, rows);
+      for (const [name, filter] of Object.entries(filters)) {
+        for (const share of [0.01, 0.06, 0.1, 0.2, 0.5, 0.9, 0.99]) {
+          const counting = new Set(filter(order, Math.round(rows * share)));
+          const excluded = bits(rows, (row) => !counting.has(row));
+          const hits = find(fixture, query, K, { excluded, passing: counting.size, params: { ef } });
+          const costs = walkCosts(questionOf(fixture, ef, counting.size));
+          const spent = hits.spentMicros ?? 0;
+          expect(spent, `${name}, ${share}`).toBeLessThanOrEqual(1.3 * costs.exact + OVER * WORK_MICROS);
+          expect(hits.rows).toHaveLength(K);
+          const best = new Set(exact(fixture, query, K, { excluded }).rows);
+          for (const row of hits.rows) {
+            expect(counting.has(row)).toBe(true);
+            if (best.has(row)) found++;
+          }
+          wanted += K;
+          if (hits.givenUp === undefined && spent < costs.exact) walked++;
+        }
+      }
+    }
+    expect(found / wanted).toBeGreaterThan(0.95);
+    expect(walked).toBeGreaterThan(walks);
+  });
+}
+
+test.each(Object.entries(kinds))('%s: a walk ends where its budget does', async (kind, [how, ef]) => {
+  const [rows, dim] = [4000, 64];
+  const values = clustered(rows, dim, 3);
+  const fixture = await build(values, dim, 'L2', how);
+  const excluded = bits(rows, (row) => row % 2 === 0);
+  const [query = new Uint8Array(0)] = queriesOf(fixture, values, 1);
+  // Leaves the query and the bits where a walk reads them.
+  expect(find(fixture, query, K, { excluded, passing: rows / 2, params: { ef } }).givenUp).toBeUndefined();
+  const { placement, region } = fixture.index;
+  const { nodes, degree } = graphParams(placement);
+  const work = workLayout(nodes, dim, degree);
+  const kernel = graphKernel.on(region.memory);
+  const walk = kind === 'QG' ? kernel.searchRecordsCounting : kernel.searchCounting;
+  const walkWithin = (budget: number): number =>
+    walk(placement.workOffset + work.query, ef, ef, ef, placement.workOffset + work.excluded, 0, 0, budget);
+  expect(walkWithin(1 << 30)).toBeGreaterThanOrEqual(K);
+  const whole = kernel.workDone();
+  expect(walkWithin(whole)).toBeGreaterThanOrEqual(K);
+  for (const budget of [whole >> 1, whole >> 2]) {
+    expect(walkWithin(budget)).toBe(-1);
+    expect(kernel.workDone()).toBeGreaterThan(budget);
+    expect(kernel.workDone()).toBeLessThan(budget + OVER);
+  }
+});
+
+test('where what counts lies behind much that does not, a sample of it is where the walk begins', async () => {
+  const [rows, dim, parts] = [12_000, 64, 60];
+  const values = inParts(rows, dim, parts);
+  const fixture = await build(values, dim, 'L2', { build: { ...hnsw, M: 8 } });
+  let [givenUp, found] = [0, 0];
+  const queries = queriesOf(fixture, values, 20);
+  for (const [at, query] of queries.entries()) {
+    // The part of the query does not count, nor do most others: no link of what is near leads to what does.
+    const counts = (row: number): boolean => row % parts !== at % parts && (row % parts) % 3 === 0;
+    const excluded = bits(rows, (row) => !counts(row));
+    const passing = Array.from({ length: rows }, (_, row) => row).filter(counts).length;
+    const hits = find(fixture, query, K, { excluded, passing, params: { ef: 20 } });
+    const best = new Set(exact(fixture, query, K, { excluded }).rows);
+    found += [...hits.rows].filter((row) => best.has(row)).length;
+    givenUp += hits.givenUp ?? 0;
+  }
+  expect(givenUp).toBeLessThan(4);
+  expect(found / (queries.length * K)).toBeGreaterThan(0.9);
+});
+
+test('a search without a walk finds what counts by a scan', async () => {
+  const [rows, dim] = [2000, 512];
+  const values = clustered(rows, dim, 3);
+  const fixture = await build(values, dim, 'L2');
+  for (const query of queriesOf(fixture, values, 3)) {
+    const { rows: order } = exact(fixture, query, rows);
+    const counting = new Set(order.subarray(1400));
+    const excluded = bits(rows, (row) => !counting.has(row));
+    const asked = { excluded, passing: counting.size, params: { ef: 10 }, isWalkSkipped: true };
+    const hits = find(fixture, query, K, asked);
+    expect(hits.givenUp).toBe(1);
+    expect(hits.rows).toHaveLength(K);
+    expect([...hits.rows].every((row) => counting.has(row))).toBe(true);
+  }
+});
