@@ -25,6 +25,8 @@ export const errorSpecs = {
   collection_not_loaded: { code: 101, legacy: 1, retry: 'never', input: true },
   collection_limit: { code: 102, legacy: 1, retry: 'never', input: true },
   collection_not_fully_loaded: { code: 103, legacy: 1, retry: 'same_request' },
+  /** Rows lack what a function makes that came later; a backfill is under way. */
+  outputs_not_ready: { code: 103, legacy: 1, retry: 'same_request' },
   collection_loaded: { code: 104, legacy: 1, retry: 'never', input: true },
   schema_mismatch: { code: 109, legacy: 62, retry: 'after_refresh', input: true },
   partition_not_found: { code: 200, legacy: 15, retry: 'never', input: true },

@@ -10,7 +10,7 @@ const repeatable: ReadonlySet<string> = new Set([
   ...['indexStates', 'flushCollection', 'segmentFlushCompleted'],
   // data-coord
   ...['watchChannels', 'flush', 'acquireChannels', 'commitFlush', 'saveIndexFile', 'dropIndexFiles'],
-  ...['dropCollectionData', 'importState', 'compactionState'],
+  ...['dropCollectionData', 'importState', 'compactionState', 'fillOutputs'],
   // streaming-node
   ...['awaitCheckpoint', 'search', 'retrieve', 'fetchRows', 'channelRows', 'segmentsInUse'],
   ...['openChannel', 'closeChannel', 'sealChannel', 'syncTarget', 'releaseTarget'],

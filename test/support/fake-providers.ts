@@ -78,6 +78,8 @@ export interface FakeProviders {
   readonly asked: Asked[];
   /** What the next requests are answered instead, one each. */
   readonly failures: { readonly status: number; readonly body: string; readonly headers?: object }[];
+  /** Bodies that are refused (400), as long as it says so. */
+  refuses: ((body: Asked['body']) => boolean) | undefined;
   close(): Promise<void>;
 }
 
@@ -95,9 +97,12 @@ export async function openFakeProviders(): Promise<FakeProviders> {
       const path = request.url ?? '';
       const body = await bodyOf(request);
       asked.push({ path, headers: request.headers, body });
-      const failure = failures.shift();
+      const isRefused = providers.refuses?.(body) === true;
+      const failure = isRefused ? { status: 400, body: '{"error":"refused"}' } : failures.shift();
       if (failure !== undefined) {
-        response.writeHead(failure.status, { ...failure.headers }).end(failure.body);
+        response
+          .writeHead(failure.status, 'headers' in failure ? { ...failure.headers } : {})
+          .end(failure.body);
         return;
       }
       const answer = answers.find(([pattern]) => pattern.test(path))?.[1];
@@ -106,7 +111,8 @@ export async function openFakeProviders(): Promise<FakeProviders> {
     })();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
+  const providers: FakeProviders = {
+    refuses: undefined,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
     failures,
@@ -116,4 +122,5 @@ export async function openFakeProviders(): Promise<FakeProviders> {
         server.closeAllConnections();
       }),
   };
+  return providers;
 }

@@ -76,23 +76,26 @@ export function fieldOfColumn(field: FieldSchema, from: Column, rowCount: number
   });
   if (isDenseVector(field.dataType)) {
     data.field = { $case: 'vectors', value: denseFieldOf(field, from, rowCount) };
-    if (field.nullable) data.validData = validityOf(from, rowCount);
+    if (hasNulls(field, from)) data.validData = validityOf(from, rowCount);
     return data;
   }
   if (field.dataType === DataType.ArrayOfVector) {
     data.field = { $case: 'vectors', value: vectorListFieldOf(field, from, rowCount) };
-    if (field.nullable) data.validData = validityOf(from, rowCount);
+    if (hasNulls(field, from)) data.validData = validityOf(from, rowCount);
     return data;
   }
   if (field.dataType === DataType.SparseFloatVector) {
     data.field = { $case: 'vectors', value: sparseFieldOf(from, rowCount) };
-    if (field.nullable) data.validData = validityOf(from, rowCount);
+    if (hasNulls(field, from)) data.validData = validityOf(from, rowCount);
     return data;
   }
   data.field = { $case: 'scalars', value: { data: scalarsOf(field, from, rowCount, zone) } };
-  if (field.nullable) data.validData = validityOf(from, rowCount);
+  if (hasNulls(field, from)) data.validData = validityOf(from, rowCount);
   return data;
 }
+
+/** Also of a field without nulls that rows lack for a while, as a function that makes it came later. */
+const hasNulls = ({ nullable }: FieldSchema, { valid }: Column): boolean => nullable || valid.includes(0);
 
 const validityOf = (from: Column, rowCount: number): boolean[] =>
   Array.from({ length: rowCount }, (_, row) => from.valid.length === 0 || from.valid[row] !== 0);

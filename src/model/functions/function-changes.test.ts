@@ -1,7 +1,13 @@
 // Functions that come, change and go over a schema that has rows.
 import { describe, expect, it } from 'vitest';
-import { CollectionSchema, DataType, FunctionSchema, FunctionType } from '#proto/milvus/schema.js';
-import { withAlteredFunction, withFunction, withoutFunction } from './function-changes.js';
+import {
+  CollectionSchema,
+  DataType,
+  FieldSchema,
+  FunctionSchema,
+  FunctionType,
+} from '#proto/milvus/schema.js';
+import { withAlteredFunction, withFunction, withFunctionField, withoutFunction } from './function-changes.js';
 import { withFunctions } from './schema-functions.js';
 
 const dim = (value: number) => [{ key: 'dim', value: String(value) }];
@@ -98,5 +104,27 @@ describe('changes of functions', () => {
     expect(both.schema.fields.map(({ name }) => name)).not.toContain('dense');
     expect(() => withoutFunction(added, { name: 'words', withOutputs: false })).toThrowError(/droping BM25/);
     expect(withoutFunction(added, { name: 'words', withOutputs: true }).columnIds).toEqual([102n]);
+  });
+
+  it('a function comes with the field that it makes, which only goes together with it', () => {
+    const field = FieldSchema.fromPartial({ name: 'more', dataType: DataType.SparseFloatVector });
+    const made = { ...bm25, name: 'more words', outputFieldNames: ['more'] };
+    const add = (functions: readonly FunctionSchema[], fields = [field]) =>
+      withFunctionField(before, { fields, functions }, 'UTC');
+    const { schema, lastFieldId } = add([made]);
+    expect(lastFieldId).toBe(106n);
+    expect(outputs(schema)).toEqual(['sparse', 'more']);
+    expect(schema.functions[1]).toMatchObject({ id: 101n, inputFieldIds: [101n], outputFieldIds: [106n] });
+    expect(() => add([])).toThrowError(/exactly one function and one output field/);
+    expect(() => add([made, made])).toThrowError(/exactly one function and one output field/);
+    expect(() => add([made], [{ ...field, nullable: true }])).toThrowError(/cannot be nullable/);
+    expect(() => add([{ ...made, outputFieldNames: ['sparse'] }])).toThrowError(/name the same field/);
+    const bits = FieldSchema.fromPartial({ ...field, dataType: DataType.BinaryVector, typeParams: dim(64) });
+    const signs = { ...made, type: FunctionType.MinHash, params: [{ key: 'token_level', value: 'char' }] };
+    const late = add([signs], [bits]);
+    const drop = (withOutputs: boolean) =>
+      withoutFunction(late, { name: made.name, withOutputs }, [late.lastFieldId]);
+    expect(() => drop(false)).toThrowError(/drop it together with the field/);
+    expect(drop(true).columnIds).toEqual([106n]);
   });
 });

@@ -1,7 +1,12 @@
-// Functions that come, change or go while a collection has rows. Rows that are there stay as they are: those that come later have what the function
-// makes. So a field that a new function makes exists already, and its rows have the vectors that clients sent.
+// Functions that come, change or go while a collection has rows. Over a field that exists, rows that are there stay as they are, with the vectors that
+// clients sent, and those that come later have what the function makes. With a field of its own, rows that are there get its values by a backfill.
 
-import { type DroppedField, type VersionedSchema, withoutField } from '#model/schema/schema-change.js';
+import {
+  type DroppedField,
+  type VersionedSchema,
+  withField,
+  withoutField,
+} from '#model/schema/schema-change.js';
 import { CollectionSchema, FieldSchema, FunctionSchema, FunctionType } from '#proto/milvus/schema.js';
 import { refuse } from './function-kind.js';
 import { checkedFunction, FIRST_FUNCTION_ID, FUNCTIONS_MAX } from './schema-functions.js';
@@ -17,19 +22,44 @@ function withFunctions(
 
 /** The schema with one function more, over fields that it has. @throws invalid_parameter, unsupported */
 export function withFunction(before: VersionedSchema, sent: FunctionSchema): VersionedSchema {
-  const { functions, fields } = before.schema;
-  if (sent.name === '') refuse('function name cannot be empty');
   if (sent.type === FunctionType.BM25)
     refuse(
       'Currently does not support adding BM25 function: rows that are there have no words; add it together with the field that it makes',
     );
+  return withAddedFunction(before, sent);
+}
+
+/** Fields and functions of one change. */
+interface Added {
+  readonly fields: readonly FieldSchema[];
+  readonly functions: readonly FunctionSchema[];
+}
+
+/** The schema with a function and the field that it makes. @throws invalid_parameter, unsupported */
+export function withFunctionField(before: VersionedSchema, added: Added, zone: string): VersionedSchema {
+  const [field, ...otherFields] = added.fields;
+  const [sent, ...others] = added.functions;
+  if (field === undefined || sent === undefined || otherFields.length > 0 || others.length > 0)
+    return refuse(
+      `exactly one function and one output field can be added at once, but got ${added.functions.length} functions and ${added.fields.length} fields`,
+    );
+  if (sent.outputFieldNames.length === 1 && sent.outputFieldNames[0] !== field.name)
+    refuse(
+      `function ${sent.name} makes field ${sent.outputFieldNames[0]}, and the field that comes with it is ${field.name}; name the same field`,
+    );
+  return withAddedFunction(withField(before, field, zone, true), sent);
+}
+
+function withAddedFunction(before: VersionedSchema, sent: FunctionSchema): VersionedSchema {
+  const { functions, fields } = before.schema;
+  if (sent.name === '') refuse('function name cannot be empty');
   if (functions.length >= FUNCTIONS_MAX)
     refuse(
       `maximum function's number should be limited to ${FUNCTIONS_MAX}, but got ${functions.length + 1}`,
     );
   if (functions.some(({ name }) => name === sent.name)) refuse(`duplicate function name: ${sent.name}`);
   const { input, output } = checkedFunction(sent, fields);
-  if (output.isFunctionOutput)
+  if (functions.some(({ outputFieldIds }) => outputFieldIds.includes(output.fieldID)))
     refuse(`duplicate function output field: function ${sent.name}, field ${output.name}`);
   if (input.isFunctionOutput) refuse(`function input field is made by a function: ${input.name}`);
   const made = FunctionSchema.create({
@@ -84,13 +114,25 @@ export function withAlteredFunction(
   );
 }
 
-/** The schema without a function: the field that it made gets its vectors from clients then, or goes, too. @throws invalid_parameter */
+/**
+ * The schema without a function: the field that it made gets its vectors from clients then, or goes, too.
+ * @param lateIds fields that came with their function: rows may lack them, and no client could fill these @throws invalid_parameter
+ */
 export function withoutFunction(
   before: VersionedSchema,
   { name, withOutputs }: { readonly name: string; readonly withOutputs: boolean },
+  lateIds: readonly bigint[] = [],
 ): DroppedField {
   const { functions, fields } = before.schema;
   const known = functionNamed(before.schema, name);
+  if (
+    known.type !== FunctionType.BM25 &&
+    !withOutputs &&
+    known.outputFieldIds.some((id) => lateIds.includes(id))
+  )
+    refuse(
+      `function ${name} came together with field ${known.outputFieldNames[0]}, and rows may lack what it makes; drop it together with the field (drop_function_output_fields)`,
+    );
   if (known.type === FunctionType.BM25 && !withOutputs)
     refuse('Currently does not support droping BM25 function: drop it together with the field that it makes');
   const others = functions.filter((one) => one !== known);

@@ -40,12 +40,18 @@ function withColumns(schema: CollectionSchema, added: readonly FieldSchema[]): F
 const nextVersion = (schema: CollectionSchema, change: Partial<CollectionSchema>): CollectionSchema =>
   CollectionSchema.create({ ...schema, ...change, version: schema.version + 1 });
 
-/** The schema with one field more. @throws invalid_parameter, unsupported */
-export function withField(before: VersionedSchema, sent: FieldSchema, zone: string): VersionedSchema {
+/** The schema with one field more. @param isMade a function comes with it that makes it @throws invalid_parameter, unsupported */
+export function withField(
+  before: VersionedSchema,
+  sent: FieldSchema,
+  zone: string,
+  isMade = false,
+): VersionedSchema {
   const { schema } = before;
   checkName('field', sent.name);
   checkAddable(schema, sent);
-  if (sent.isFunctionOutput)
+  if (!isMade) checkOldRows(sent);
+  if (sent.isFunctionOutput && !isMade)
     refuse(`field ${sent.name} is marked as output of a function, but no function makes it`);
   checkRoom(schema, [sent]);
   const fieldID = nextFieldId(before);
@@ -84,7 +90,7 @@ export function withDynamicField(before: VersionedSchema): VersionedSchema {
   return { schema: nextVersion(schema, change), lastFieldId: fieldID };
 }
 
-/** What a field can only be from the beginning, and what old rows need. */
+/** What a field can only be from the beginning. */
 function checkAddable(schema: CollectionSchema, field: FieldSchema): void {
   const { name } = field;
   if (field.isPrimaryKey) refuse(`not support to add pk field, field name = ${name}`);
@@ -95,6 +101,10 @@ function checkAddable(schema: CollectionSchema, field: FieldSchema): void {
   if (field.isClusteringKey && schema.fields.some((one) => one.isClusteringKey))
     refuse(`there are already another clustering key field, field name: ${name}`);
   checkNewName(schema, name);
+}
+
+function checkOldRows(field: FieldSchema): void {
+  const { name } = field;
   if (isVectorType(field.dataType) && !field.nullable)
     refuse(`added vector field must be nullable, please check it, field name = ${name}`);
   if (!field.nullable && defaultOf(field) === undefined)

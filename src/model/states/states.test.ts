@@ -172,6 +172,7 @@ class Values {
       droppingPartitions: this.some(() => this.partition()),
       lastFieldId: this.int(),
       schemaTimestamp: this.uint(),
+      lateOutputIds: this.some(() => this.int()),
     };
   }
 

@@ -238,6 +238,19 @@ export class DataCoord {
     abortImport: (request, context) => this.#importCalls.ownHandlers.abortImport(request, context),
     commitImport: (request, context) => this.#importCalls.ownHandlers.commitImport(request, context),
     ...compactionHandlers(() => this.#compactor),
+    fillOutputs: async ({ collectionId, schemaVersion }) => {
+      // What grows without the outputs goes to files, from which a data-node makes them.
+      const sealed = await Promise.all(
+        this.#catalog
+          .channelsOf(collectionId)
+          .map(({ vchannel }) => this.#peers.streamingNode.sealChannel({ vchannel, schemaVersion })),
+      );
+      this.#compactor.fill(
+        collectionId,
+        sealed.map(({ flushTimestamp }) => flushTimestamp),
+      );
+      return {};
+    },
     explain: explainHandler(() => ({
       catalog: this.#catalog,
       flushes: this.#flushCalls.watch,

@@ -138,7 +138,8 @@ export class DataNode {
   }
 
   #compactionParts(signal: AbortSignal): CompactionParts {
-    return { platform: this.#platform, allocateIds: (count) => this.#allocateIds(count), signal };
+    const [platform, embedder] = [this.#platform, this.#embedder];
+    return { platform, embedder, allocateIds: (count) => this.#allocateIds(count), signal };
   }
 
   async #write(

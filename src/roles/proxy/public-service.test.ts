@@ -3,7 +3,6 @@ import { expect, it, vi } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import type { CallContext } from '#platform/transport.js';
 import { HasPartitionRequest } from '#proto/milvus/milvus.js';
-import { FunctionSchema } from '#proto/milvus/schema.js';
 import { CALL_DEADLINE_MS, openProxyWorld, SUCCESS } from '../../../test/support/proxy-world.js';
 
 it('refuses what is not built with the name of what is missing, wherever the answer has its status', async () => {
@@ -14,17 +13,6 @@ it('refuses what is not built with the name of what is missing, wherever the ans
       'ListFileResources is not supported by this version of Elanus, which has no file resources; docs/compat.md lists what it has',
   });
   expect(await call('removeFileResource', {})).toMatchObject({ code: 3000 });
-  const addFunction = {
-    fieldInfos: [],
-    funcSchema: [FunctionSchema.fromPartial({ name: 'f' })],
-    doPhysicalBackfill: true,
-  };
-  const action = { op: { $case: 'addRequest', value: addFunction } } as const;
-  const { alterStatus } = await call('alterCollectionSchema', { collectionName: 'c', action });
-  expect(alterStatus).toMatchObject({
-    code: 3000,
-    reason: expect.stringContaining('together with the fields that they make'),
-  });
   await expect(call('getReplicateInfo', {})).rejects.toMatchObject({ key: 'not_secondary' });
 });
 

@@ -5,7 +5,6 @@ import type { NotBuilt, PublicMethod } from './proxy-parts.js';
 import type { ServedMethod } from './request-fields.js';
 
 const without = (missing: string): NotBuilt => ({ missing });
-const functionsInSchemas = without('functions that are added together with the fields that they make');
 const warmingAheadOfALoad = without('warming ahead of a load');
 const namespaces = without('namespaces');
 const policiesForRows = without('policies for rows');
@@ -55,6 +54,3 @@ export const notBuilt = (name: string, { missing }: NotBuilt): ElanusError =>
     'unsupported',
     `${name} is not supported by this version of Elanus, which has no ${missing}; docs/compat.md lists what it has`,
   );
-
-/** A part of a call that is built otherwise. @param name of the call, as the protocol writes it */
-export const functionsNotBuilt = (name: string): ElanusError => notBuilt(name, functionsInSchemas);

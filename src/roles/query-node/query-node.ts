@@ -1,6 +1,7 @@
 // Serves sealed segments: loads them from the object store, keeps their deletes current, searches inside them. Owns nothing durable.
 
 import { ElanusError, messageOf } from '#base/errors.js';
+import { isInFiles, schemaOfRows } from '#model/functions/late-outputs.js';
 import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
@@ -257,9 +258,10 @@ export class QueryNode {
   }
 
   readonly handlers: Handlers<typeof QueryNodeDefinition> = {
-    loadSegment: async ({ segment: record, schema, deleteSegments, bufferedDeletes, version }, context) => {
-      if (record === undefined || schema === undefined)
+    loadSegment: async ({ segment: record, deleteSegments, bufferedDeletes, version, ...sent }, context) => {
+      if (record === undefined || sent.schema === undefined)
         throw new ElanusError('missing_parameter', 'loadSegment: no segment or schema given');
+      const schema = schemaOfRows(sent.schema, isInFiles(record.files));
       if (version < (this.#versions.get(record.id) ?? 0n)) throw outdated(record.id);
       // The copy that it replaces, when it is loaded anew, gives its room to it.
       const replaced = this.#segments.get(record.id)?.data.memoryBytes ?? 0;
@@ -279,13 +281,8 @@ export class QueryNode {
         }
         letGo(this.#segments.get(record.id));
         const { id, commitTimestamp } = record;
-        const fresh = {
-          searchedMs: this.#platform.clock.monotonic(),
-          indexed: undefined,
-          isEvicted: false,
-          restoreMs: 0,
-          ahead,
-        };
+        const searchedMs = this.#platform.clock.monotonic();
+        const fresh = { searchedMs, indexed: undefined, isEvicted: false, restoreMs: 0, ahead };
         this.#segments.set(id, { id, data, commitTimestamp, record, ...fresh });
         return {};
       } catch (error) {

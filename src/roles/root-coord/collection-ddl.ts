@@ -104,6 +104,7 @@ export class CollectionDdl {
       droppingPartitions: [],
       lastFieldId: 0n,
       schemaTimestamp: 0n,
+      lateOutputIds: [],
     };
     this.#coming.add(record); // In the turn in which its channels were chosen.
     return record;

@@ -10,7 +10,13 @@ import { CreateBatches } from './create-batches.js';
 const recordOf = (name: string, database = 'default'): CreatingCollection => ({
   ...{ id: BigInt(name.charCodeAt(0)), database, partitions: [], vchannels: [], consistencyLevel: 0 },
   ...{ createdTimestamp: 1n, updateTimestamp: 1n, properties: {}, indexes: [], aliases: [] },
-  ...{ partitionKeyCount: 0, droppingPartitions: [], lastFieldId: 0n, schemaTimestamp: 0n },
+  ...{
+    partitionKeyCount: 0,
+    droppingPartitions: [],
+    lastFieldId: 0n,
+    schemaTimestamp: 0n,
+    lateOutputIds: [],
+  },
   schema: CollectionSchema.fromPartial({ name }),
   state: 'creating',
 });

@@ -9,6 +9,7 @@ import {
 } from '#model/states/explained.js';
 import { finishedFile } from '#model/states/index-file.js';
 import type { CollectionRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
+import type { CollectionSchema, FunctionSchema } from '#proto/milvus/schema.js';
 import type { IndexFailure } from './index-failures.js';
 
 export interface BuildFacts {
@@ -28,11 +29,22 @@ export const isOlder = ({ files }: SegmentRecord, { fieldId }: IndexRecord): boo
   files.some(({ fieldIds }) => fieldIds.length > 0) &&
   !files.some(({ fieldIds }) => fieldIds.includes(fieldId));
 
-/** Whether the segment is to get a file of the index and has none. */
-export const isMissing = (segment: SegmentRecord, index: IndexRecord, rowsMin: number): boolean =>
-  segment.rowCount >= rowsMin &&
-  finishedFile(segment.indexes, index.id) === undefined &&
-  !isOlder(segment, index);
+/** The function that makes the field of the index, where the segment lacks what it makes: it is written anew, with it, and that one gets a file. */
+const awaited = (segment: SegmentRecord, index: IndexRecord, schema: CollectionSchema | undefined) =>
+  isOlder(segment, index)
+    ? schema?.functions.find(({ outputFieldIds }) => outputFieldIds.includes(index.fieldId))
+    : undefined;
+
+/** Whether the segment is to get a file of the index and has none, or is to be replaced by one that will. */
+export const isMissing = (
+  segment: SegmentRecord,
+  index: IndexRecord,
+  { rowsMin, schema }: { readonly rowsMin: number; readonly schema: CollectionSchema | undefined },
+): boolean =>
+  awaited(segment, index, schema) !== undefined ||
+  (segment.rowCount >= rowsMin &&
+    finishedFile(segment.indexes, index.id) === undefined &&
+    !isOlder(segment, index));
 
 /** @throws invalid_parameter */
 export async function explainIndexes(
@@ -48,26 +60,36 @@ export async function explainIndexes(
   for (const collection of collections) {
     if (collection.indexes.length === 0) continue;
     const segments = (await list(collection.id)).filter(({ isLevelZero }) => !isLevelZero);
-    for (const index of collection.indexes) all.push(...ofIndex(collection.id, index, segments, facts));
+    for (const index of collection.indexes) all.push(...ofIndex(collection, index, segments, facts));
   }
   return explanation(kind, all);
 }
 
 function ofIndex(
-  collectionId: bigint,
+  { id: collectionId, schema }: CollectionRecord,
   index: IndexRecord,
   segments: readonly SegmentRecord[],
   facts: BuildFacts,
 ): Explained[] {
-  const missing = segments.filter((segment) => isMissing(segment, index, facts.rowsMin));
+  const missing = segments.filter((segment) => isMissing(segment, index, { ...facts, schema }));
   if (missing.length === 0) return [];
   const failures = new Map(facts.failuresOf(index.id).map((failure) => [failure.segmentId, failure]));
   const progress = (100 * (segments.length - missing.length)) / segments.length;
   return missing.map((segment) => ({
     ...{ collectionId, what: `index ${index.name} of segment ${segment.id}`, progress },
-    ...stateOf(segment, index, failures.get(segment.id), facts),
+    ...(ofBackfill(segment, awaited(segment, index, schema)) ??
+      stateOf(segment, index, failures.get(segment.id), facts)),
   }));
 }
+
+const ofBackfill = (
+  segment: SegmentRecord,
+  made: FunctionSchema | undefined,
+): (Wait & { readonly state: string }) | undefined =>
+  made && {
+    ...{ state: 'waiting', sinceMs: writtenMs(segment) },
+    waitsFor: `the segment to be written anew with what function ${made.name} makes (explain compaction)`,
+  };
 
 function stateOf(
   segment: SegmentRecord,

@@ -242,12 +242,11 @@ export class IndexReconciler {
   async states(collection: CollectionRecord) {
     const { segments } = await this.#parts.channelRegistry.listSegments({ collectionId: collection.id });
     const rows = segments.filter((segment) => !segment.isLevelZero);
+    const facts = { rowsMin: this.#parts.rowsMin, schema: collection.schema };
     const total = rows.reduce((sum, segment) => sum + segment.rowCount, 0n);
     return collection.indexes.map((index) => {
       const missing = new Map(
-        rows
-          .filter((segment) => isMissing(segment, index, this.#parts.rowsMin))
-          .map((segment) => [segment.id, segment]),
+        rows.filter((segment) => isMissing(segment, index, facts)).map((segment) => [segment.id, segment]),
       );
       const pending = [...missing.values()].reduce((sum, segment) => sum + segment.rowCount, 0n);
       const [failure] = this.#failures.of(index.id).filter(({ segmentId }) => missing.has(segmentId));

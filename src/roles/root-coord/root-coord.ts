@@ -221,9 +221,16 @@ export class RootCoord {
     },
     changeSchema: async (request) => {
       const { ddl, indexes } = this.#parts();
-      const collectionId = await ddl.schemas.change(request);
-      if (request.change?.$case === 'addFields' && request.change.value.indexes.length > 0)
-        indexes.collectionChanged(collectionId);
+      const { collectionId, version } = await ddl.schemas.change(request);
+      const added = request.change?.$case === 'addFields' ? request.change.value : undefined;
+      if (added !== undefined && added.indexes.length > 0) indexes.collectionChanged(collectionId);
+      // Only a hint, too: data-coord also looks by itself which rows lack what functions make.
+      if (added !== undefined && added.functions.length > 0)
+        await this.#peers.channelRegistry
+          .fillOutputs({ collectionId, schemaVersion: version })
+          .catch((error: unknown) =>
+            this.#platform.logger.warn('backfill_notice_failed', { collectionId, reason: messageOf(error) }),
+          );
       // Only a hint: a read or a write that wants the new fields brings the schema along.
       this.#peers.queryCoord
         .segmentsChanged({ collectionId })

@@ -2,7 +2,12 @@
 // names its version; who holds an older one fetches it (ADR 0037). Indexes of a dropped field go in the same record, their files after it.
 import { assert, assertNever, must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { withAlteredFunction, withFunction, withoutFunction } from '#model/functions/function-changes.js';
+import {
+  withAlteredFunction,
+  withFunction,
+  withFunctionField,
+  withoutFunction,
+} from '#model/functions/function-changes.js';
 import { expiryFieldOf } from '#model/properties/time-to-live.js';
 import { withFieldProperties } from '#model/schema/field-properties.js';
 import {
@@ -21,7 +26,8 @@ import { clearing, type DdlLocks, type DdlParts, present } from './ddl-parts.js'
 import { newIndex, wantedIndex } from './new-index.js';
 
 /** What a change makes of a collection. */
-type Changed = Pick<CreatedCollection, 'schema' | 'indexes' | 'lastFieldId'>;
+type Changed = Pick<CreatedCollection, 'schema' | 'indexes' | 'lastFieldId'> &
+  Partial<Pick<CreatedCollection, 'lateOutputIds'>>;
 
 export class SchemaDdl {
   readonly #parts: DdlParts;
@@ -32,36 +38,40 @@ export class SchemaDdl {
     this.#locks = locks;
   }
 
-  /** @returns the id of the collection @throws invalid_parameter, unsupported, collection_not_found */
-  async change(request: SchemaChange): Promise<bigint> {
+  /** @returns the collection and its new version @throws invalid_parameter, unsupported, collection_not_found */
+  async change(request: SchemaChange): Promise<{ readonly collectionId: bigint; readonly version: number }> {
     const collectionRef = present(request.collection);
-    const { collectionId, droppedIndexes } = await this.#locks.collection(collectionRef, async () => {
-      const { catalog, allocateTimestamp } = this.#parts;
-      // Before the record is read, so that nothing is awaited between that and the decision.
-      const indexIds = await this.#idsOfIndexes(request);
-      const record = catalog.resolve(collectionRef);
-      const changed = changedBy(record, request, indexIds);
-      checkAnalyzers(changed.schema?.fields ?? []);
-      // Nothing was awaited since the record was read; a writer that comes in between is found by the record's revision.
-      const updateTimestamp = await allocateTimestamp();
-      const isVersion = changed.schema?.version !== record.schema?.version;
-      await catalog.saveCollection({
-        ...record,
-        ...changed,
-        updateTimestamp,
-        schemaTimestamp: isVersion ? updateTimestamp : record.schemaTimestamp,
-      });
-      const kept = new Set(changed.indexes.map(({ id }) => id));
-      return {
-        collectionId: record.id,
-        droppedIndexes: record.indexes.filter(({ id }) => !kept.has(id)).map(({ id }) => id),
-      };
-    });
+    const { collectionId, version, droppedIndexes } = await this.#locks.collection(
+      collectionRef,
+      async () => {
+        const { catalog, allocateTimestamp } = this.#parts;
+        // Before the record is read, so that nothing is awaited between that and the decision.
+        const indexIds = await this.#idsOfIndexes(request);
+        const record = catalog.resolve(collectionRef);
+        const changed = changedBy(record, request, indexIds);
+        checkAnalyzers(changed.schema?.fields ?? []);
+        // Nothing was awaited since the record was read; a writer that comes in between is found by the record's revision.
+        const updateTimestamp = await allocateTimestamp();
+        const isVersion = changed.schema?.version !== record.schema?.version;
+        await catalog.saveCollection({
+          ...record,
+          ...changed,
+          updateTimestamp,
+          schemaTimestamp: isVersion ? updateTimestamp : record.schemaTimestamp,
+        });
+        const kept = new Set(changed.indexes.map(({ id }) => id));
+        return {
+          collectionId: record.id,
+          version: changed.schema?.version ?? 0,
+          droppedIndexes: record.indexes.filter(({ id }) => !kept.has(id)).map(({ id }) => id),
+        };
+      },
+    );
     for (const indexId of droppedIndexes)
       await clearing(this.#parts, { collectionId, indexId }, async (context) => {
         await this.#parts.peers.channelRegistry.dropIndexFiles({ collectionId, indexId }, context);
       });
-    return collectionId;
+    return { collectionId, version };
   }
 
   async #idsOfIndexes({ change }: SchemaChange): Promise<readonly bigint[]> {
@@ -84,7 +94,12 @@ function changedBy(
   switch (change.$case) {
     case 'addFields': {
       const after = withAll(before, change.value, record.properties.timezone ?? 'UTC');
-      return { ...after, indexes: withIndexes(after, indexes, change.value.indexes, indexIds) };
+      const late = change.value.functions.length === 0 ? [] : [after.lastFieldId];
+      return {
+        ...after,
+        indexes: withIndexes(after, indexes, change.value.indexes, indexIds),
+        lateOutputIds: [...record.lateOutputIds, ...late],
+      };
     }
     case 'dropField': {
       const { columnIds, ...after } = withoutField(before, change.value);
@@ -96,7 +111,7 @@ function changedBy(
     case 'alterFunction':
       return { ...withAlteredFunction(before, change.value), indexes };
     case 'dropFunction': {
-      const { columnIds, ...after } = withoutFunction(before, change.value);
+      const { columnIds, ...after } = withoutFunction(before, change.value, record.lateOutputIds);
       return { ...after, indexes: indexes.filter(({ fieldId }) => !columnIds.includes(fieldId)) };
     }
     case 'alterField':
@@ -139,9 +154,14 @@ function withIndexes(
 }
 
 /** All of them or none: the version counts one change. */
-function withAll(before: VersionedSchema, { fields, structs }: AddFields, zone: string): VersionedSchema {
+function withAll(
+  before: VersionedSchema,
+  { fields, structs, functions }: AddFields,
+  zone: string,
+): VersionedSchema {
   let after = before;
-  for (const field of fields) after = withField(after, field, zone);
+  if (functions.length > 0) after = withFunctionField(after, { fields, functions }, zone);
+  else for (const field of fields) after = withField(after, field, zone);
   for (const struct of structs) after = withStructArray(after, struct);
   return { ...after, schema: { ...after.schema, version: before.schema.version + 1 } };
 }

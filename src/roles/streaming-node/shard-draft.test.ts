@@ -273,3 +273,49 @@ describe('a record that cannot be applied', () => {
     expect([next.failure, keysOf(next)]).toEqual([undefined, [2n]]);
   });
 });
+
+describe('a function that comes later, with the field that it makes', () => {
+  const made = 102n;
+  const later = CollectionSchema.fromPartial({
+    ...schema,
+    fields: [
+      ...schema.fields,
+      { fieldID: made, name: 'b', dataType: DataType.BinaryVector, typeParams: [{ key: 'dim', value: '8' }] },
+    ],
+    functions: [{ name: 'f', outputFieldIds: [made] }],
+    version: 1,
+  });
+  const whole = (...keys: readonly bigint[]): ColumnBatch =>
+    batchOf(keys.length, [
+      ...rows(...keys).columns,
+      column(made, DataType.BinaryVector, new Uint8Array(keys.length).fill(3)),
+    ]);
+  const shapeOf = (shard: Shard) =>
+    [...shard.segments.values()].map(({ state, data }) => [state, data.rowCount, data.hasField(made)]);
+
+  it('is in all rows of a segment or in none, as written and as replayed', async () => {
+    const { run, submit, shardOf, make, channel } = await open();
+    const shard = shardOf('x_1v0');
+    await run(submit(shard, write([[1n, rows(1n, 2n)]])));
+    shard.followSchema(later);
+    expect(shapeOf(shard)).toEqual([['growing', 2, false]]);
+    // Made before the function came: its maker makes it anew.
+    await expect(run(submit(shard, write([[1n, rows(3n)]])))).rejects.toMatchObject({
+      key: 'schema_mismatch',
+    });
+    await run(submit(shard, write([[1n, whole(4n)]])));
+    await run(submit(shard, write([[1n, whole(5n)]])));
+    const shape = [
+      ['sealed', 2, false],
+      ['growing', 2, true],
+    ];
+    expect(shapeOf(shard)).toEqual(shape);
+    const replayed = make('x_1v0');
+    replayed.followSchema(later);
+    for await (const { payload, lsn } of channel.log.read(1n))
+      await run(replayed.apply(LogRecord.decode(payload), lsn, true));
+    expect(shapeOf(replayed)).toEqual(shape);
+    const first = [...replayed.segments.values()][0]?.data;
+    expect(first?.fetch(Uint32Array.of(1), [made]).columns[0]).toMatchObject({ valid: Uint8Array.of(0) });
+  });
+});

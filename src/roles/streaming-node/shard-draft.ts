@@ -5,6 +5,7 @@ import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { columnBytes, findColumn, packNulls, withKnownColumns } from '#model/columns/column.js';
 import { appliedBytes, tooLarge } from '#model/columns/row-bytes.js';
+import { lackedOutputs } from '#model/functions/late-outputs.js';
 import { primaryField } from '#model/schema/field.js';
 import type { ChannelRecord, Column, ColumnBatch, LogRecord, SegmentRows } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
@@ -37,7 +38,7 @@ export interface DraftBase {
   readonly isDropped: (partitionId: bigint) => boolean;
   /** Whether one of the keys was written or deleted in an applied record after that time, or that is not known any more. */
   readonly hasChanged: (keys: KeySet, since: bigint) => boolean;
-  readonly createSegment: (id: bigint, partitionId: bigint) => SegmentData;
+  readonly createSegment: (id: bigint, partitionId: bigint, rows: ColumnBatch) => SegmentData;
 }
 
 /** Deletes of a segment's rows are kept in a map, and the platform's holds 2^24. */
@@ -155,15 +156,18 @@ export class ShardDraft {
       );
   }
 
-  /** The write was made before a field was dropped: its maker reads the schema again. @throws schema_mismatch */
+  /** The write was made before a field was dropped, or a function came: its maker reads the schema again. @throws schema_mismatch */
   #checkColumns({ inserts }: WriteChange): void {
     const { schema } = this.#base;
-    for (const { rows } of inserts)
-      if (withKnownColumns(rows, schema) !== rows)
-        throw new ElanusError(
-          'schema_mismatch',
-          `collection schema mismatch[collection=${schema.name}]: a column of the write is of no field any more; describe the collection again`,
-        );
+    const refuse = (fact: string): never => {
+      const what = `collection schema mismatch[collection=${schema.name}]`;
+      throw new ElanusError('schema_mismatch', `${what}: ${fact}; describe the collection again`);
+    };
+    for (const { rows } of inserts) {
+      if (withKnownColumns(rows, schema) !== rows) refuse('a column of the write is of no field any more');
+      if (lackedOutputs(schema, (id) => findColumn(rows, id) !== undefined).length > 0)
+        refuse('the write lacks what a new function makes');
+    }
   }
 
   /** What grows, and what earlier changes of this draft will have begun. */
@@ -194,6 +198,10 @@ export class ShardDraft {
   }
 
   #isFull(open: OpenSegment, bytes: number, rows: number): boolean {
+    const data = this.#base.segments.get(open.id)?.data;
+    // A segment has what a function makes in all of its rows or in none.
+    if (data !== undefined && lackedOutputs(this.#base.schema, (id) => data.hasField(id)).length > 0)
+      return true;
     return open.bytes + bytes > this.#base.segmentBytesMax || open.rows + rows > SEGMENT_ROWS_MAX;
   }
 
@@ -218,7 +226,7 @@ export class ShardDraft {
     const { prepared, segments } = this.#base;
     let data = segments.get(segmentId)?.data ?? prepared.get(segmentId);
     if (data === undefined) {
-      const fresh = this.#base.createSegment(segmentId, partitionId);
+      const fresh = this.#base.createSegment(segmentId, partitionId, rows);
       data = fresh;
       prepared.set(segmentId, fresh);
       this.#undo.push(() => {

@@ -5,10 +5,11 @@
 import { assert } from '#base/assert.js';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { columnBytes, withKnownColumns } from '#model/columns/column.js';
+import { columnBytes, findColumn, withKnownColumns } from '#model/columns/column.js';
 import { appliedBytes } from '#model/columns/row-bytes.js';
+import { schemaOfRows } from '#model/functions/late-outputs.js';
 import { Pace } from '#platform/pace.js';
-import type { ChannelRecord, Column, LogRecord, SegmentRows } from '#proto/elanus/data.js';
+import type { ChannelRecord, Column, ColumnBatch, LogRecord, SegmentRows } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { backgroundContext } from '#rpc/service.js';
 import { addedBytes } from '#segment/added-fields.js';
@@ -72,14 +73,18 @@ export class Shard {
    */
   followSchema(schema: CollectionSchema): void {
     if (this.closed) return;
-    const bytes = [...this.segments.values()].reduce((sum, { data }) => sum + addedBytes(schema, data), 0);
+    const own = ({ data }: GrowingSegment) => schemaOfRows(schema, (id) => data.hasField(id));
+    const bytes = [...this.segments.values()].reduce(
+      (sum, segment) => sum + addedBytes(own(segment), segment.data),
+      0,
+    );
     if (bytes > 0 && this.#parts.hasRoom?.(bytes) === false)
       throw new ElanusError(
         'memory_insufficient',
         `no memory for the new fields of the rows of channel ${this.channel.vchannel} (${bytes} bytes); release collections, then try again`,
       );
     for (const segment of this.segments.values()) {
-      segment.data.updateSchema(schema);
+      segment.data.updateSchema(own(segment));
       this.#note(segment);
     }
     this.#schema = schema;
@@ -143,7 +148,7 @@ export class Shard {
       prepared: this.#prepared,
       isDropped: (partitionId) => this.isDropped(partitionId),
       hasChanged: (keys, since) => this.#hasChanged(keys, since),
-      createSegment: (id, partitionId) => this.#createSegment(id, partitionId),
+      createSegment: (id, partitionId, rows) => this.#createSegment(id, partitionId, rows),
     });
   }
 
@@ -163,10 +168,12 @@ export class Shard {
     if (timestamp > this.#forgottenUpTo) this.#forgottenUpTo = timestamp;
   }
 
-  #createSegment(id: bigint, partitionId: bigint): SegmentData {
+  /** @param rows its first; all others have the columns of functions that they have */
+  #createSegment(id: bigint, partitionId: bigint, rows: ColumnBatch): SegmentData {
     const { collectionId } = this.channel;
     const { platform } = this.#parts;
-    const data = new SegmentData(platform, { id, collectionId, partitionId, schema: this.#schema });
+    const schema = schemaOfRows(this.#schema, (fieldId) => findColumn(rows, fieldId) !== undefined);
+    const data = new SegmentData(platform, { id, collectionId, partitionId, schema });
     data.countKeptIn(this.paths);
     return data;
   }
@@ -269,7 +276,8 @@ export class Shard {
     const nowMs = this.#parts.platform.clock.monotonic();
     if (segment === undefined) {
       const data =
-        this.#prepared.get(insert.segmentId) ?? this.#createSegment(insert.segmentId, insert.partitionId);
+        this.#prepared.get(insert.segmentId) ??
+        this.#createSegment(insert.segmentId, insert.partitionId, insert.rows);
       this.#prepared.delete(insert.segmentId);
       segment = {
         id: insert.segmentId,

@@ -5,6 +5,7 @@ import { ElanusError } from '#base/errors.js';
 import { unlessAborted } from '#base/on-abort.js';
 import { batchBytes, columnBytes } from '#model/columns/column.js';
 import { appliedBytes, SYSTEM_ROW_BYTES } from '#model/columns/row-bytes.js';
+import { lackedOutputs } from '#model/functions/late-outputs.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { AppendRequest, StreamingNodeDefinition } from '#proto/elanus/roles.js';
@@ -191,8 +192,8 @@ export class StreamingNode {
       return {};
     },
     append: async (request, context) => this.#append(request, await this.#servingAt(request, context)),
-    sealChannel: async ({ vchannel, segmentIds }) => {
-      const { shard, physical } = this.#shards.serving(vchannel);
+    sealChannel: async ({ vchannel, segmentIds, schemaVersion }, context) => {
+      const { shard, physical } = await this.#servingAt({ vchannel, schemaVersion }, context);
       const growing = [...shard.segments.values()].filter(
         (segment) =>
           segment.state !== 'saved' && (segmentIds.length === 0 || segmentIds.includes(segment.id)),
@@ -235,16 +236,19 @@ export class StreamingNode {
     segmentsInUse: async ({ vchannel, segmentIds, version }) => ({
       segmentIds: this.#shards.serving(vchannel).reader.inUse(segmentIds, version),
     }),
-    channelRows: async ({ vchannel }) => ({
-      segments: [...this.#shards.serving(vchannel).shard.segments.values()]
-        .filter((segment) => segment.state !== 'saved')
-        .map((segment) => ({
-          segmentId: segment.id,
-          partitionId: segment.partitionId,
-          rowCount: BigInt(segment.data.rowCount),
-          sealed: segment.state === 'sealed',
+    channelRows: async ({ vchannel }) => {
+      const { segments, schema } = this.#shards.serving(vchannel).shard;
+      const unsaved = [...segments.values()].filter((segment) => segment.state !== 'saved');
+      return {
+        segments: unsaved.map(({ id, partitionId, state, data }) => ({
+          segmentId: id,
+          partitionId,
+          rowCount: BigInt(data.rowCount),
+          sealed: state === 'sealed',
+          lacksOutputs: lackedOutputs(schema, (fieldId) => data.hasField(fieldId)).length > 0,
         })),
-    }),
+      };
+    },
   };
 }
 

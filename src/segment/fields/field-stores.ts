@@ -3,8 +3,9 @@
 import { assert, must } from '#base/assert.js';
 import { messageOf } from '#base/errors.js';
 import { column } from '#model/columns/column.js';
-import { DataType, isDenseVector } from '#model/schema/data-type.js';
+import { DataType, fixedWidth, isDenseVector } from '#model/schema/data-type.js';
 import { dimOf, ROW_ID_FIELD } from '#model/schema/field.js';
+import { fieldsLeftOut } from '#model/schema/loaded-fields.js';
 import type { Platform } from '#platform/platform.js';
 import type { Column } from '#proto/elanus/data.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
@@ -44,6 +45,8 @@ export class FieldStores {
   readonly #byField = new Map<bigint, AnyFieldStore>();
   /** Files of vectors that could not be read when they were needed. */
   readonly #lostKeys = new Set<string>();
+  /** Fields that the rows are to have, and that they lack. */
+  #lacked: ReadonlyMap<bigint, FieldSchema> = new Map();
   #promised: Promised = NOTHING_PROMISED;
   #isReleased = false;
 
@@ -63,6 +66,7 @@ export class FieldStores {
 
   /** Fields that are new get their default, or null, in the rows that are here. */
   followSchema(schema: CollectionSchema, rowCount: number): void {
+    this.#lacked = new Map(fieldsLeftOut(schema).map((field) => [field.fieldID, field]));
     for (const field of schema.fields) {
       const known = this.#byField.get(field.fieldID);
       const store = known ?? this.#storeFor(field);
@@ -166,7 +170,7 @@ export class FieldStores {
   /** Copies of the rows in that order. A field that is not here is null in each; of one whose vectors are in a file it is an error. */
   gather(rows: Uint32Array, fieldId: bigint): Column {
     const store = this.#byField.get(fieldId);
-    if (store === undefined) return nullColumn(fieldId, rows.length);
+    if (store === undefined) return nullColumn(fieldId, rows.length, this.#lacked.get(fieldId));
     assert(store.kind !== 'file', `vectors of field ${fieldId} are in a file`);
     return store.gather(rows);
   }
@@ -218,5 +222,10 @@ export class FieldStores {
   }
 }
 
-const nullColumn = (fieldId: bigint, rows: number): Column =>
-  column(fieldId, DataType.None, new Uint8Array(0), new Uint8Array((rows + 1) * 4), new Uint8Array(rows));
+/** @param field that the rows are to have: the column lies as those of other rows, so that they can be put together */
+function nullColumn(fieldId: bigint, rows: number, field: FieldSchema | undefined): Column {
+  const dataType = field?.dataType ?? DataType.None;
+  const width = field && fixedWidth(dataType, dimOf(field));
+  const offsets = new Uint8Array(width === undefined ? (rows + 1) * 4 : 0);
+  return column(fieldId, dataType, new Uint8Array(rows * (width ?? 0)), offsets, new Uint8Array(rows));
+}

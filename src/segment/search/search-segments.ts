@@ -24,6 +24,7 @@ import { explainedFilter, passingAt } from '#segment/passing-rows.js';
 import { type ReadableSegment, readTsFor } from '#segment/readable-segment.js';
 import { boostedHits, type SegmentBoosts, segmentBoosts } from '#segment/search/boost/boost-hits.js';
 import { filterKeys, matchingRows } from '#segment/segment-reads.js';
+import { segmentsWith } from '#segment/segments-with.js';
 import { sentPredicate } from '#segment/sent-filter.js';
 import { type AskedParams, askedParams } from './asked-params.js';
 import { bestHits, type FoundIn } from './best-hits.js';
@@ -95,7 +96,7 @@ class SegmentsSearch {
   readonly #rowKeys: KeyField;
   readonly #queryBegin: (query: number) => number;
 
-  /** @throws invalid_parameter, vector_dim_mismatch */
+  /** @throws invalid_parameter, vector_dim_mismatch, outputs_not_ready */
   constructor(
     segments: readonly ReadableSegment[],
     request: ShardSearchRequest,
@@ -103,11 +104,9 @@ class SegmentsSearch {
     schema: CollectionSchema,
     call: SearchCall,
   ) {
+    this.#searched = segmentsWith(segments, request.fieldId);
     const { field, metric } = checkedTarget(request, schema);
     this.#all = segments;
-    this.#searched = segments.filter(
-      (segment) => segment.data.rowCount > 0 && segment.data.hasField(request.fieldId),
-    );
     this.#request = request;
     this.#readTs = readTimeOf(readTimestamp, request);
     this.#call = call;

@@ -15,6 +15,7 @@ import type { SparseVectors } from '#segment/fields/sparse-vectors.js';
 import { type ReadableSegment, readTsFor } from '#segment/readable-segment.js';
 import { uint32sOf } from '#segment/search/hits.js';
 import type { SegmentData } from '#segment/segment-data.js';
+import { segmentsWith } from '#segment/segments-with.js';
 
 export interface RowsAndTerms {
   readonly rows: number;
@@ -37,18 +38,16 @@ export async function termStatistics(
   const terms = Uint32Array.from(uint32sOf(request.terms));
   const readTs = readTimeOf(readTimestamp, request);
   const found = await Promise.all(
-    segments
-      .filter(({ data }) => data.rowCount > 0 && data.hasField(request.fieldId))
-      .map((segment) => {
-        const store = segment.data.vectorStore(request.fieldId);
-        if (store.kind !== 'sparse')
-          throw new ElanusError(
-            'invalid_parameter',
-            `field ${request.fieldId} has no words; name the output of BM25`,
-          );
-        const { bits, passing } = segment.data.excludedRows(store, readTsFor(segment, readTs), {});
-        return ofSegment(segment.data, { store, terms, excluded: bits, rows: passing }, signal);
-      }),
+    segmentsWith(segments, request.fieldId).map((segment) => {
+      const store = segment.data.vectorStore(request.fieldId);
+      if (store.kind !== 'sparse')
+        throw new ElanusError(
+          'invalid_parameter',
+          `field ${request.fieldId} has no words; name the output of BM25`,
+        );
+      const { bits, passing } = segment.data.excludedRows(store, readTsFor(segment, readTs), {});
+      return ofSegment(segment.data, { store, terms, excluded: bits, rows: passing }, signal);
+    }),
   );
   return addedUp([{ rows: 0, totalLength: 0, frequencies: new Uint32Array(terms.length) }, ...found]);
 }

@@ -68,7 +68,8 @@ async function embeddings(
 ): Promise<Column> {
   const before = findColumn(batch, output.fieldID);
   const isUnchanged = changed !== undefined && findColumn(changed, input.fieldID) === undefined;
-  if (isUnchanged && before !== undefined) return before;
+  // Rows that were there before the function may lack what it makes.
+  if (isUnchanged && before?.valid.includes(0) === false) return before;
   const textOf = textsOf(batch, input);
   const texts = Array.from({ length: batch.rowCount }, (_, row) => textOf(row) ?? '');
   const data =

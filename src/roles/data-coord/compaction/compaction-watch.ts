@@ -1,9 +1,10 @@
 // What the compactor does at the moment, and which collections it set aside after a failure. In memory, for those who ask what a compaction waits for.
 import type { Clock } from '#platform/time.js';
+import type { CompactionPlan } from '#roles/data-coord/compaction/plans/shard-facts.js';
 
 export interface RunningPlan {
   readonly collectionId: bigint;
-  readonly kind: 'merge' | 'spread';
+  readonly kind: CompactionPlan['kind'];
   readonly vchannel: string;
   readonly sources: readonly bigint[];
   /** The job that it is part of; undefined: nobody asked for it. */

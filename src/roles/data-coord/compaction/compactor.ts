@@ -5,13 +5,16 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import { expiryFieldOf, microsOf, timeToLive } from '#model/properties/time-to-live.js';
 import type { CompactionJob, WantedCompaction } from '#model/states/compaction-job.js';
 import { isLiveJob } from '#model/states/import-job.js';
-import { type FlushedSegment, isFlushed, rowsFrom, rowsTo } from '#model/states/segment.js';
+import { type FlushedSegment, isFlushed } from '#model/states/segment.js';
 import type { Timer } from '#platform/time.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import { type JobLimits, plansFor, plansLeft } from '#roles/data-coord/compaction/plans/job-plans.js';
+import { planBackfills } from '#roles/data-coord/compaction/plans/plan-backfills.js';
 import { planRetired, planSpread } from '#roles/data-coord/compaction/plans/plan-deletes.js';
 import { planMerges } from '#roles/data-coord/compaction/plans/plan-merges.js';
 import type { CompactionPlan, ShardFacts } from '#roles/data-coord/compaction/plans/shard-facts.js';
+import { awaitImports } from './await-imports.js';
+import { Backfills, mayLackOutputs } from './backfills.js';
 import { CompactionJobs, type JobCollection, type JobStep } from './compaction-jobs.js';
 import { CompactionWatch } from './compaction-watch.js';
 import { type DamagedSegment, DamagedSegments } from './damaged-segments.js';
@@ -46,14 +49,14 @@ const PAUSE_MS_MAX = 60_000;
 const CHECK_MS = 600_000;
 /** A collection that failed waits so long, in ms. */
 const RETRY_MS = 30_000;
-/** A client's compaction waits so long for the time of an import to be over, in ms. */
-const CHECKPOINT_MS_MAX = 10_000;
 
 export class Compactor {
   /** What it does, and what it set aside. */
   readonly watch: CompactionWatch;
   /** What clients asked for. */
   readonly jobs: CompactionJobs;
+  /** What functions make that rows lack. */
+  readonly backfills = new Backfills();
   readonly #parts: CompactorParts;
   readonly #waiting = new Set<bigint>();
   readonly #busy = new Set<bigint>();
@@ -82,7 +85,6 @@ export class Compactor {
 
   start(): void {
     this.jobs.resume();
-    if (!this.#parts.settings.autoCompaction) return;
     const look = (): void => {
       if (this.#closing.signal.aborted) return;
       for (const { collectionId } of this.#parts.catalog.channels.values()) this.changed(collectionId);
@@ -102,14 +104,24 @@ export class Compactor {
 
   /** Looks at a collection soon. */
   changed(collectionId: bigint, delayMs = this.#parts.settings.compactionDelayMs): void {
-    const { settings, platform } = this.#parts;
-    if (!settings.autoCompaction || this.#closing.signal.aborted || this.#timers.has(collectionId)) return;
+    const { platform } = this.#parts;
+    if (this.#closing.signal.aborted || this.#timers.has(collectionId)) return;
     const look = (): void => {
       this.#timers.delete(collectionId);
       this.#waiting.add(collectionId);
       this.#run();
     };
-    this.#timers.set(collectionId, platform.timers.after(delayMs, look));
+    const isAwaited = this.backfills.isExpected(collectionId);
+    this.#timers.set(collectionId, platform.timers.after(isAwaited ? 0 : delayMs, look));
+  }
+
+  /** Rows of the collection lack what a new function makes; what grew without it was sealed at these times. */
+  fill(collectionId: bigint, sealedAt: readonly bigint[]): void {
+    for (const at of sealedAt) this.backfills.expect(collectionId, at);
+    this.#timers.get(collectionId)?.cancel();
+    this.#timers.delete(collectionId);
+    this.#hurry.resolve();
+    this.changed(collectionId, 0);
   }
 
   /** @throws collection_not_found, invalid_parameter, queue_full */
@@ -122,7 +134,7 @@ export class Compactor {
       );
     const { ID: id } = await this.#parts.peers.rootCoord.allocID({ count: 1 });
     await this.#described(wanted.collectionId);
-    await this.#awaitImports(wanted.collectionId);
+    await awaitImports(this.#parts, wanted.collectionId, this.#closing.signal);
     return this.jobs.add(id, wanted);
   }
 
@@ -153,6 +165,7 @@ export class Compactor {
       this.#waiting.delete(collectionId);
       const begunMs = platform.clock.monotonic();
       await this.#runCollection(collectionId);
+      if (this.backfills.isExpected(collectionId)) continue;
       const pauseMs = Math.min(PAUSE_MS_MAX, (platform.clock.monotonic() - begunMs) * PAUSE_SHARE);
       if (pauseMs >= 1 && !this.jobs.isReady) await this.#pause(pauseMs);
     }
@@ -169,26 +182,25 @@ export class Compactor {
   /** One plan, then the collection waits for its next turn. */
   async #runCollection(collectionId: bigint): Promise<void> {
     const { catalog, platform, settings } = this.#parts;
+    let plan: CompactionPlan | undefined;
     try {
-      for (const { vchannel } of catalog.channelsOf(collectionId)) await this.#retire(collectionId, vchannel);
-      const { collection, context } = await this.#described(collectionId);
-      if (collection.properties['collection.autocompaction.enabled'] === 'false') {
-        this.watch.mended(collectionId);
-        return;
-      }
-      const limits = { targetBytes: settings.compactedBytesMax, expiredShare: this.#expiredShare(context) };
-      const leftOut = new Set([...this.#busy, ...this.damaged.map(({ id }) => id)]);
-      const [plan] = this.#factsOf(collectionId, leftOut).flatMap((facts): readonly CompactionPlan[] => {
-        const spread = planSpread(facts);
-        const merges = planMerges(facts, limits);
-        return spread === undefined ? merges : [...merges, spread];
-      });
-      if (plan !== undefined) await this.#runUnlessDamaged(collectionId, plan, context);
+      if (settings.autoCompaction)
+        for (const { vchannel } of catalog.channelsOf(collectionId))
+          await this.#retire(collectionId, vchannel);
+      else if (!(await mayLackOutputs(this.#parts, this.backfills, collectionId))) return;
+      const described = await this.#described(collectionId);
+      plan = await this.#nextPlan(collectionId, described);
+      if (plan !== undefined) await this.#runUnlessDamaged(collectionId, plan, described.context);
       this.watch.mended(collectionId);
+      const pausedMs = this.backfills.pausedMs(collectionId, platform.clock.now());
       if (plan !== undefined) this.changed(collectionId, 0);
+      else if (pausedMs > 0) this.changed(collectionId, pausedMs);
     } catch (error) {
       const isGone = error instanceof ElanusError && error.key === 'collection_not_found';
-      if (isGone) this.watch.mended(collectionId);
+      if (isGone) this.backfills.forget(collectionId);
+      if (plan?.kind === 'backfill')
+        this.backfills.failed(collectionId, messageOf(error), platform.clock.now() + RETRY_MS);
+      else if (isGone) this.watch.mended(collectionId);
       else this.watch.failed(collectionId, messageOf(error), RETRY_MS);
       if (isGone || this.#closing.signal.aborted) return;
       platform.logger.warn('compaction_failed', {
@@ -196,8 +208,36 @@ export class Compactor {
         reason: messageOf(error),
         retryMs: RETRY_MS,
       });
-      this.changed(collectionId, RETRY_MS);
+      // What a service outside refuses to do keeps nothing else from being merged.
+      this.changed(collectionId, plan?.kind === 'backfill' ? 0 : RETRY_MS);
     }
+  }
+
+  /** What rows lack comes first: searches wait for it. Segments that lack something are not merged before. */
+  async #nextPlan(
+    collectionId: bigint,
+    { collection, context }: Described,
+  ): Promise<CompactionPlan | undefined> {
+    const { platform, settings } = this.#parts;
+    const nowMs = platform.clock.now();
+    const leftOut = new Set([...this.#busy, ...this.damaged.map(({ id }) => id)]);
+    const facts = (): readonly ShardFacts[] => this.#factsOf(collectionId, leftOut);
+    const lacking = this.backfills.look(collectionId, facts(), context.schema, nowMs);
+    if (lacking.length > 0 && this.backfills.pausedMs(collectionId, nowMs) === 0) {
+      await awaitImports(this.#parts, collectionId, this.#closing.signal, lacking);
+      const [fill] = facts().flatMap((one) => planBackfills(one, context.schema, settings.compactedBytesMax));
+      if (fill !== undefined) return fill;
+    }
+    if (!settings.autoCompaction || collection.properties['collection.autocompaction.enabled'] === 'false')
+      return undefined;
+    for (const { id } of lacking) leftOut.add(id);
+    const limits = { targetBytes: settings.compactedBytesMax, expiredShare: this.#expiries.shareOf(context) };
+    const [plan] = facts().flatMap((one): readonly CompactionPlan[] => {
+      const spread = planSpread(one);
+      const merges = planMerges(one, limits);
+      return spread === undefined ? merges : [...merges, spread];
+    });
+    return plan;
   }
 
   /** What cannot be read is set aside, and the collection goes on with what is left. */
@@ -224,7 +264,7 @@ export class Compactor {
       const sorted = collection.schema?.fields.find(({ isClusteringKey }) => major && isClusteringKey);
       return {
         targetBytes: Number(targetBytes) || this.#parts.settings.compactedBytesMax,
-        expiredShare: this.#expiredShare(context),
+        expiredShare: this.#expiries.shareOf(context),
         sortFieldId: sorted?.fieldID ?? 0n,
       };
     };
@@ -319,35 +359,5 @@ export class Compactor {
       expiryMicros: expiryField === 0n ? 0n : microsOf(timestamp),
     };
     return { collection, context };
-  }
-
-  /** Which part of a segment has expired, as far as is known without a look at its rows. */
-  #expiredShare({
-    expiredUntil,
-    expiryField,
-    expiryMicros,
-  }: PlanContext): (segment: FlushedSegment) => number {
-    return (segment) => {
-      if (rowsTo(segment) <= expiredUntil) return 1;
-      const own = expiryField === 0n ? 0 : this.#expiries.expiredShare(segment.id, expiryMicros);
-      return Math.max(own, rowsFrom(segment) <= expiredUntil ? Number.EPSILON : 0);
-    };
-  }
-
-  /** Rows of an import can be compacted once the checkpoint has come to its commit, which without writes takes a seal. */
-  async #awaitImports(collectionId: bigint): Promise<void> {
-    const { catalog, peers, platform } = this.#parts;
-    for (const { vchannel, checkpointTimestamp } of catalog.channelsOf(collectionId)) {
-      const isEarly = catalog
-        .segmentsOf(collectionId)
-        .some(
-          (one) => isFlushed(one) && one.vchannel === vchannel && one.commitTimestamp > checkpointTimestamp,
-        );
-      if (!isEarly) continue;
-      const { flushTimestamp: timestamp } = await peers.streamingNode.sealChannel({ vchannel });
-      const deadlineMs = platform.clock.now() + CHECKPOINT_MS_MAX;
-      const context = { signal: this.#closing.signal, deadlineMs, metadata: {} };
-      await peers.streamingNode.awaitCheckpoint({ vchannel, timestamp }, context);
-    }
   }
 }

@@ -67,6 +67,7 @@ export function runPlan(
 ): Promise<readonly FlushedSegment[]> {
   switch (plan.kind) {
     case 'merge':
+    case 'backfill':
       return merge(parts, plan, context, noting);
     case 'spread':
       return spread(parts, plan, context);

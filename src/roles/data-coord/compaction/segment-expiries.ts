@@ -1,10 +1,11 @@
 // When rows of flushed segments expire at times of their own: read once of each segment, as its rows never change, and kept in memory. It says
 // whether a compaction pays; which rows go the data-node finds out.
 import { messageOf } from '#base/errors.js';
-import { type FlushedSegment, segmentRecord } from '#model/states/segment.js';
+import { type FlushedSegment, rowsFrom, rowsTo, segmentRecord } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { DataCoordPeers } from '#roles/data-coord/data-coord-peers.js';
+import type { PlanContext } from './run-plan.js';
 
 interface Known {
   readonly fieldId: bigint;
@@ -42,6 +43,21 @@ export class SegmentExpiries {
     const known = this.#known.get(segmentId)?.micros ?? [];
     const expired = known.filter((time) => time <= micros).length;
     return expired === 0 ? 0 : Math.max(Number.EPSILON, (expired - 1) / PARTS);
+  }
+
+  /** Which part of a segment has expired, as far as is known without a look at its rows. */
+  shareOf({
+    expiredUntil,
+    expiryField,
+    expiryMicros,
+  }: Pick<PlanContext, 'expiredUntil' | 'expiryField' | 'expiryMicros'>): (
+    segment: FlushedSegment,
+  ) => number {
+    return (segment) => {
+      if (rowsTo(segment) <= expiredUntil) return 1;
+      const own = expiryField === 0n ? 0 : this.expiredShare(segment.id, expiryMicros);
+      return Math.max(own, rowsFrom(segment) <= expiredUntil ? Number.EPSILON : 0);
+    };
   }
 
   /** @param lives whether there is still such a segment */

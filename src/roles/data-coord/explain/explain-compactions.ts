@@ -2,6 +2,7 @@
 import { physicalMs } from '#base/timestamp.js';
 import { type CompactionJob, hasEnded } from '#model/states/compaction-job.js';
 import { type Explained, timeText } from '#model/states/explained.js';
+import type { Backfill, Backfills } from '#roles/data-coord/compaction/backfills.js';
 import type { JobRetry } from '#roles/data-coord/compaction/compaction-jobs.js';
 import type {
   CompactionWatch,
@@ -19,11 +20,12 @@ export interface CompactionFacts {
       readonly retries: readonly { readonly job: CompactionJob; readonly retry: JobRetry }[];
     };
     readonly damaged: readonly DamagedSegment[];
+    readonly backfills: Pick<Backfills, 'all'>;
   };
 }
 
 export function explainCompactions(
-  { compactor: { watch, jobs, damaged } }: CompactionFacts,
+  { compactor: { watch, jobs, damaged, backfills } }: CompactionFacts,
   collectionIds: ReadonlySet<bigint>,
 ): Explained[] {
   const { running, setAside } = watch;
@@ -35,19 +37,25 @@ export function explainCompactions(
     ...jobs.retries.map(ofRetry),
     ...setAside.map(ofSetAside),
     ...damaged.map(ofDamaged),
+    ...backfills.all.map(ofBackfill),
   ];
   return all.filter(({ collectionId }) => collectionIds.has(collectionId));
 }
+
+const DOES = {
+  merge: 'merge',
+  backfill: 'make what functions make of the rows of',
+  spread: 'write deletes to',
+} as const satisfies { readonly [Kind in RunningPlan['kind']]: string };
 
 function ofRunning(
   { collectionId, kind, vchannel, sources, sinceMs }: RunningPlan & { readonly sinceMs: number },
   job: CompactionJob | undefined,
 ): Explained {
-  const does = kind === 'merge' ? 'merge' : 'write deletes to';
   return {
     ...{ collectionId, sinceMs, state: 'running' },
     what: job === undefined ? `channel ${vchannel}` : `compaction ${job.id}`,
-    waitsFor: `a data-node to ${does} ${segmentsText(sources)} of channel ${vchannel}`,
+    waitsFor: `a data-node to ${DOES[kind]} ${segmentsText(sources)} of channel ${vchannel}`,
     progress: job && progressOf(job),
   };
 }
@@ -96,6 +104,20 @@ const ofDamaged = ({ id, collectionId, reason, sinceMs, retryAtMs }: DamagedSegm
   what: segmentsText([id]),
   waitsFor: `its files to be restored; it is set aside until ${timeText(retryAtMs)}: ${reason}`,
 });
+
+const ofBackfill = (fill: Backfill): Explained => {
+  const { collectionId, functions, lacking, total, sinceMs, failure } = fill;
+  const what = `what ${functions.length === 1 ? 'function' : 'functions'} ${functions.join(', ')} ${functions.length === 1 ? 'makes' : 'make'}`;
+  const left = `${lacking} of ${total} segments to be written anew with it`;
+  return {
+    ...{ collectionId, what, sinceMs, progress: (100 * (total - lacking)) / total },
+    state: failure === undefined ? 'running' : 'failed',
+    waitsFor:
+      failure === undefined
+        ? left
+        : `the next try at ${timeText(failure.retryAtMs)}, ${left}; the last failed: ${failure.reason}`,
+  };
+};
 
 const progressOf = ({ plans }: CompactionJob): number =>
   (100 * plans.filter(hasEnded).length) / Math.max(1, plans.length);

@@ -3,79 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { must } from '#base/assert.js';
 import { nextBelow, seededRandom } from '#base/random.js';
 import { columnFromInt64, findColumn, int64Values, stringAt } from '#model/columns/column.js';
-import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
-import { type ColumnBatch, SegmentRecord } from '#proto/elanus/data.js';
+import type { ColumnBatch, SegmentRecord } from '#proto/elanus/data.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
-import { readDeletes, writeDeletes } from '#segment/files/delta-log.js';
-import { writeSegment } from '#segment/files/insert-log.js';
+import { readDeletes } from '#segment/files/delta-log.js';
 import { readManifest } from '#segment/files/manifest.js';
 import { readSegment } from '#segment/files/read-segment.js';
 import { readFields } from '#segment/files/segment-columns.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { typedBatch, typedSchema } from '../../../../test/golden/typed-rows.js';
+import { address, compactionWorld } from '../../../../test/support/compaction-world.js';
 import { KEY, NAME, testBatch, testSchema, VECTOR } from '../../../../test/support/segments.js';
-import { type Compaction, compactSegments, spreadDeletes } from './compact-segments.js';
+import { spreadDeletes } from './compact-segments.js';
 
-const address = { collectionId: 7n, partitionId: 70n };
-
-function world() {
-  const cluster = simulatedCluster(5);
-  const platform = openMemoryPlatform({ cluster, host: 'dn' });
-  let nextId = 1000n;
-  const allocateIds = async (count: number): Promise<bigint> => {
-    nextId += BigInt(count);
-    return nextId - BigInt(count);
-  };
-  const run = <T>(call: Promise<T>): Promise<T> => cluster.world.runUntil(call);
-  const parts = { platform, allocateIds, signal: new AbortController().signal };
-  /** @param times of the rows; without them the batch says */
-  async function flushed(
-    schema: CollectionSchema,
-    rows: ColumnBatch,
-    times?: readonly bigint[],
-    more: Partial<SegmentRecord> = {},
-  ): Promise<SegmentRecord> {
-    const id = await allocateIds(2);
-    const data = new SegmentData(platform, { ...address, id, schema });
-    data.appendBatch(
-      times === undefined ? rows : { ...rows, columns: [...rows.columns, columnFromInt64(1n, times)] },
-    );
-    const write = { address: { ...address, segmentId: id }, schema, data, rowBegin: 0, logId: id + 1n };
-    const files = await writeSegment(platform, { ...write, rowEnd: rows.rowCount });
-    data.release();
-    return SegmentRecord.fromPartial({
-      ...{ ...address, id, files, state: 'flushed', vchannel: 'c', rowCount: BigInt(rows.rowCount) },
-      ...{ timestampFrom: data.timestampFrom, timestampTo: data.timestampTo },
-      ...more,
-    });
-  }
-  async function marks(schema: CollectionSchema, deletes: readonly (readonly [bigint, bigint])[]) {
-    const id = await allocateIds(2);
-    const keys = columnFromInt64(
-      KEY,
-      deletes.map(([key]) => key),
-    );
-    const timestamps = BigUint64Array.from(deletes, ([, at]) => at);
-    const write = { address: { ...address, segmentId: id }, schema, logId: id + 1n };
-    const file = await writeDeletes(platform, { ...write, deletes: { keys, timestamps } });
-    return SegmentRecord.fromPartial({ ...address, id, isLevelZero: true, files: [file] });
-  }
-  const compact = (more: Partial<Compaction> & Pick<Compaction, 'schema' | 'sources'>) =>
-    run(compactSegments(parts, { ...nothing, ...more }));
-  return { platform, run, flushed, marks, compact, parts };
-}
-
-const nothing = {
-  ...{
-    deleteSegments: [],
-    deletesAppliedUntil: 500n,
-    expiredUntil: 0n,
-    expiredAt: 0n,
-    expiryField: 0n,
-    expiryMicros: 0n,
-  },
-  ...{ targetBytes: 1n << 40n, sortFieldId: 0n },
-};
 const schema = testSchema();
 const rowsOf = (keys: readonly bigint[], seed = 3): ColumnBatch => testBatch(keys, seededRandom(seed));
 const range = (begin: number, end: number): bigint[] =>
@@ -83,7 +22,7 @@ const range = (begin: number, end: number): bigint[] =>
 
 /** Rows of segments as text, with all that files say of them. */
 async function linesOf(
-  { platform, run }: ReturnType<typeof world>,
+  { platform, run }: ReturnType<typeof compactionWorld>,
   segments: readonly SegmentRecord[],
   of: CollectionSchema,
 ): Promise<string[]> {
@@ -106,7 +45,7 @@ async function linesOf(
 
 describe('compactSegments', () => {
   it('keeps rows of every type, their times and their row ids', async () => {
-    const there = world();
+    const there = compactionWorld();
     const sources = [
       await there.run(there.flushed(typedSchema, typedBatch())),
       await there.run(there.flushed(typedSchema, typedBatch())),
@@ -120,7 +59,7 @@ describe('compactSegments', () => {
   });
 
   it('takes out what is deleted, at every position, and what was written again stays', async () => {
-    const there = world();
+    const there = compactionWorld();
     const keys = range(0, 12);
     for (let gone = 0; gone < keys.length; gone++) {
       const source = await there.run(
@@ -148,7 +87,7 @@ describe('compactSegments', () => {
   });
 
   it('writes nothing where nothing goes, and no segment where all goes', async () => {
-    const there = world();
+    const there = compactionWorld();
     const source = await there.run(there.flushed(schema, rowsOf([1n, 2n]), [100n, 101n]));
     expect(await there.compact({ schema, sources: [source] })).toEqual({
       ...{ segments: [], unchanged: true, readableFrom: 0n },
@@ -168,7 +107,7 @@ describe('compactSegments', () => {
   });
 
   it('takes out rows that expired at their own time, nulls and rows older than the field never', async () => {
-    const there = world();
+    const there = compactionWorld();
     const timed = CollectionSchema.fromPartial({
       ...schema,
       fields: [
@@ -196,7 +135,7 @@ describe('compactSegments', () => {
   });
 
   it('gives rows of an import the time of its commit', async () => {
-    const there = world();
+    const there = compactionWorld();
     const imported = await there.run(
       there.flushed(schema, rowsOf([1n, 2n]), [100n, 100n], { commitTimestamp: 300n }),
     );
@@ -216,7 +155,7 @@ describe('compactSegments', () => {
   });
 
   it('writes by the newest schema: new fields have their default, dropped ones go', async () => {
-    const there = world();
+    const there = compactionWorld();
     const old = await there.run(there.flushed(schema, rowsOf([1n, 2n]), [100n, 101n]));
     const newer = CollectionSchema.fromPartial({
       ...schema,
@@ -247,7 +186,7 @@ describe('compactSegments', () => {
   });
 
   it('puts rows in the order of a field, over segments of the wanted size', async () => {
-    const there = world();
+    const there = compactionWorld();
     const keys = range(0, 300);
     const sources = [
       await there.run(
@@ -282,7 +221,7 @@ describe('compactSegments', () => {
   });
 
   it('leaves nothing behind when it fails', async () => {
-    const there = world();
+    const there = compactionWorld();
     const source = await there.run(there.flushed(schema, rowsOf([1n, 2n]), [100n, 101n]));
     const before = await there.run(there.platform.objectStore.list(''));
     const put = there.platform.objectStore.put.bind(there.platform.objectStore);
@@ -301,7 +240,7 @@ describe('compactSegments', () => {
 
 describe('spreadDeletes', () => {
   it('writes each delete that hits a row, once, and those alone that are asked for', async () => {
-    const there = world();
+    const there = compactionWorld();
     const source = await there.run(
       there.flushed(schema, rowsOf([1n, 2n, 2n, 3n]), [100n, 100n, 100n, 300n], {
         deletesAppliedUntil: 110n,
@@ -343,7 +282,7 @@ describe('spreadDeletes', () => {
 
   it('agrees with deleting row by row, over random histories', async () => {
     for (let seed = 1; seed <= 30; seed++) {
-      const there = world();
+      const there = compactionWorld();
       const random = seededRandom(seed);
       const keys = Array.from({ length: 40 }, () => BigInt(nextBelow(random, 15)));
       const times = keys.map(() => BigInt(100 + nextBelow(random, 50)));

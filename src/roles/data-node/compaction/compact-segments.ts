@@ -3,6 +3,7 @@
 // the columns of one file of each source.
 import { messageOf } from '#base/errors.js';
 import { orderColumn } from '#model/columns/value-order.js';
+import { isInFiles, lackedOutputs } from '#model/functions/late-outputs.js';
 import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import { type ColumnBatch, type FileRecord, SegmentRecord } from '#proto/elanus/data.js';
@@ -12,7 +13,9 @@ import { writeDeletes } from '#segment/files/delta-log.js';
 import { throwIfAborted } from '#segment/files/insert-log.js';
 import { manifestKey, writeManifest } from '#segment/files/manifest.js';
 import { fieldGroups, readFields, writeFields } from '#segment/files/segment-columns.js';
+import type { Embedder } from '#text/functions/embedder.js';
 import { KeyDeletes, readTimedRows, type Survivors, survivorsOf, type TimedRows } from './deleted-rows.js';
+import { madeOutput } from './made-output.js';
 import { OutputColumns, withTimes } from './output-columns.js';
 import { type OutputRows, outputRows, sortedPlaces } from './output-rows.js';
 import { readOwnExpiries } from './own-expiries.js';
@@ -21,6 +24,8 @@ export interface CompactionParts {
   readonly platform: Platform;
   readonly allocateIds: (count: number) => Promise<bigint>;
   readonly signal: AbortSignal;
+  /** Makes what functions make that ask a model. */
+  readonly embedder: Embedder;
 }
 
 export type Compaction = Omit<CompactSegmentsRequest, 'schema'> & { readonly schema: CollectionSchema };
@@ -42,7 +47,9 @@ export interface Compacted {
 /** @throws data_corrupt, object_not_found, cancelled; then nothing that it wrote is left */
 export async function compactSegments(parts: CompactionParts, asked: Compaction): Promise<Compacted> {
   const sources = await readSources(parts, asked);
-  const isWhole = ({ left, timed }: ReadSource): boolean => left.rows.length === timed.times.length;
+  const isWhole = ({ left, timed, record }: ReadSource): boolean =>
+    left.rows.length === timed.times.length &&
+    lackedOutputs(asked.schema, isInFiles(record.files)).length === 0;
   if (sources.length === 1 && asked.sortFieldId === 0n && sources.every(isWhole))
     return { segments: [], unchanged: true, readableFrom: 0n };
   const outputs = await outputsOf(parts.platform, asked, sources);
@@ -157,7 +164,7 @@ function recordOf(
 }
 
 async function writeOutput(
-  { platform, signal }: CompactionParts,
+  parts: CompactionParts,
   { schema }: Compaction,
   sources: readonly ReadSource[],
   {
@@ -166,6 +173,7 @@ async function writeOutput(
     logId,
   }: { readonly output: OutputRows; readonly record: SegmentRecord; readonly logId: bigint },
 ): Promise<FileRecord[]> {
+  const { platform, signal } = parts;
   const files: FileRecord[] = [];
   const address = { ...record, segmentId: record.id };
   const taken = new Set(output.sources);
@@ -173,12 +181,18 @@ async function writeOutput(
     const columns: (ColumnBatch | undefined)[] = [];
     for (const [index, { record, timed }] of sources.entries()) {
       throwIfAborted(signal);
-      const isTaken = taken.has(index);
-      columns.push(
-        isTaken
-          ? withTimes(await readFields(platform, record.files, schema, group.fieldIds), timed)
-          : undefined,
-      );
+      if (!taken.has(index)) columns.push(undefined);
+      else {
+        const [lacked] = lackedOutputs(schema, isInFiles(record.files)).filter((id) =>
+          group.fieldIds.includes(id),
+        );
+        // The file of a vector field has no other field.
+        const read =
+          lacked === undefined
+            ? readFields(platform, record.files, schema, group.fieldIds)
+            : madeOutput(parts, schema, { record, rows: rowsOf(output, index), fieldId: lacked });
+        columns.push(withTimes(await read, timed));
+      }
       await platform.timers.yield();
     }
     const rows = new OutputColumns(output, columns);
@@ -186,6 +200,10 @@ async function writeOutput(
   }
   return files;
 }
+
+/** Rows of a source that are in the output, ascending. */
+const rowsOf = ({ sources, rows }: OutputRows, index: number): Uint32Array =>
+  rows.filter((_, at) => sources[at] === index).sort();
 
 async function discard(platform: Platform, { collectionId, partitionId, id }: SegmentRecord): Promise<void> {
   try {

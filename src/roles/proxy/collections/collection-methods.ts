@@ -14,7 +14,7 @@ import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { visibleTo } from '#roles/proxy/users/visible.js';
 import { checkEmbeddings } from './check-embeddings.js';
 import { collectionDescription } from './collection-description.js';
-import { rowCount, rowCountStatistics } from './row-count.js';
+import { collectionStatistics, rowCount } from './row-count.js';
 
 type CollectionParts = Pick<
   ProxyParts,
@@ -157,6 +157,6 @@ export class CollectionMethods {
 
   readonly getCollectionStatistics: PublicHandler<'getCollectionStatistics'> = async (request, context) => {
     const collection = await this.#parts.access.open(request, context);
-    return rowCountStatistics(await rowCount(this.#parts, collection, undefined, context));
+    return collectionStatistics(await rowCount(this.#parts, collection, undefined, context), collection);
   };
 }

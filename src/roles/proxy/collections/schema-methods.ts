@@ -1,14 +1,13 @@
 // Changes of the fields of a collection, as clients ask for them; root-coord checks and keeps them.
 import { ElanusError } from '#base/errors.js';
 import { decodeBounded, INNER_UNITS_MAX } from '#model/bounded-decode.js';
-import { withAlteredFunction, withFunction } from '#model/functions/function-changes.js';
+import { withAlteredFunction, withFunction, withFunctionField } from '#model/functions/function-changes.js';
 import type { VersionedSchema } from '#model/schema/schema-change.js';
 import type { CallContext } from '#platform/transport.js';
 import type { SchemaChange } from '#proto/elanus/roles.js';
 import type { AlterCollectionSchemaRequest_Action } from '#proto/milvus/milvus.js';
 import { type CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
-import { functionsNotBuilt } from '#roles/proxy/unsupported-methods.js';
 import { checkEmbeddings } from './check-embeddings.js';
 
 type SchemaParts = Pick<ProxyParts, 'access' | 'definitions' | 'providers'>;
@@ -25,7 +24,10 @@ export class SchemaMethods {
   readonly addCollectionField: PublicHandler<'addCollectionField'> = (request, context) =>
     this.#change(
       request,
-      { $case: 'addFields', value: { fields: [decodeField(request.schema)], structs: [], indexes: [] } },
+      {
+        $case: 'addFields',
+        value: { fields: [decodeField(request.schema)], structs: [], indexes: [], functions: [] },
+      },
       context,
     );
 
@@ -35,13 +37,22 @@ export class SchemaMethods {
       throw new ElanusError('missing_parameter', 'struct_array_field_schema is missing, expected the field');
     return this.#change(
       request,
-      { $case: 'addFields', value: { fields: [], structs: [struct], indexes: [] } },
+      { $case: 'addFields', value: { fields: [], structs: [struct], indexes: [], functions: [] } },
       context,
     );
   };
 
   readonly alterCollectionSchema: PublicHandler<'alterCollectionSchema'> = async (request, context) => {
-    await this.#change(request, changeOf(request.action), context);
+    const change = changeOf(request.action);
+    if (change.$case === 'addFields' && change.value.functions.length > 0) {
+      const { schema, record } = await this.#parts.access.open(request, context);
+      const zone = record.properties.timezone ?? 'UTC';
+      const names = change.value.functions.map(({ name }) => name);
+      // The model is tried before anybody waits for what it makes.
+      const tried = withFunctionField(unversioned(schema), change.value, zone).schema;
+      await checkEmbeddings(this.#parts, tried, names, context);
+    }
+    await this.#change(request, change, context);
     return { alterStatus: {} };
   };
 
@@ -100,12 +111,16 @@ function decodeField(bytes: Uint8Array): FieldSchema {
   }
 }
 
-/** @throws missing_parameter; unsupported for functions */
+/** @throws missing_parameter, invalid_parameter */
 function changeOf(action: AlterCollectionSchemaRequest_Action | undefined): Change {
   const { op } = action ?? {};
   if (op?.$case === 'addRequest') {
-    const { fieldInfos, funcSchema, doPhysicalBackfill } = op.value;
-    if (funcSchema.length > 0 || doPhysicalBackfill) throw functionsNotBuilt('AlterCollectionSchema');
+    const { fieldInfos, funcSchema: functions, doPhysicalBackfill } = op.value;
+    if (doPhysicalBackfill && functions.length === 0)
+      throw new ElanusError(
+        'invalid_parameter',
+        'do_physical_backfill is for a field that a function makes, and no function is given; add func_schema, or leave it out: invalid parameter',
+      );
     const fields = fieldInfos.flatMap(({ fieldSchema }) => fieldSchema ?? []);
     if (fields.length === 0 || fields.length < fieldInfos.length)
       throw new ElanusError('missing_parameter', 'add_request names no field, expected field_schema in each');
@@ -115,7 +130,7 @@ function changeOf(action: AlterCollectionSchemaRequest_Action | undefined): Chan
         ? []
         : [{ fieldName: fieldSchema?.name ?? '', indexName, extraParams }],
     );
-    return { $case: 'addFields', value: { fields, structs: [], indexes } };
+    return { $case: 'addFields', value: { fields, structs: [], indexes, functions } };
   }
   if (op?.$case === 'dropRequest') {
     const { identifier } = op.value;

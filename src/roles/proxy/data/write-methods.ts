@@ -16,6 +16,7 @@ import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { requestFilter } from '#roles/proxy/reads/request-filter.js';
 import { type Embedder, remembering } from '#text/functions/embedder.js';
 import { withFunctionOutputs } from '#text/functions/function-outputs.js';
+import { type Again, appendWrite } from './append-write.js';
 import { findKeys } from './found-keys.js';
 import { isPartial, updatePartially } from './partial-update.js';
 import { foundDeletes, type ShardWrite, shardDeletes, shardWrites } from './shard-writes.js';
@@ -63,7 +64,10 @@ export class WriteMethods {
     const batch = partitionKeyField(schema) === undefined ? all : lastOfEachKey(all, keyColumn(schema, all));
     const partitionId = this.#partitionId(collection, request.partitionName);
     const rows = await this.#withOutputs(collection, batch, embedder, context);
-    const timestamp = await this.#append(shardWrites(collection, { batch: rows, partitionId }), context);
+    const writes = shardWrites(collection, { batch: rows, partitionId });
+    const timestamp = await this.#append(writes, context, () =>
+      this.#again(request, collection, embedder, context),
+    );
     return {
       ...mutation(idsFromColumn(keyColumn(schema, all)), all.rowCount, timestamp),
       insertCnt: BigInt(all.rowCount),
@@ -105,7 +109,9 @@ export class WriteMethods {
     const batch = await this.#withOutputs(collection, keyed, embedder, context);
     const partitionId = this.#partitionId(collection, request.partitionName);
     const writes = shardWrites(collection, { batch, partitionId, replacedKeys });
-    const timestamp = await this.#append(writes, context);
+    const timestamp = await this.#append(writes, context, () =>
+      this.#again(request, collection, embedder, context),
+    );
     return {
       ...mutation(idsFromColumn(keyColumn(schema, batch)), request.numRows, timestamp),
       upsertCnt: BigInt(request.numRows),
@@ -179,12 +185,31 @@ export class WriteMethods {
     return await withFunctionOutputs(schema, batch, { pace, embedder, caller: context });
   }
 
+  /** The same collection as it is now, and how rows get what its functions make. */
+  async #again(
+    named: { readonly dbName: string; readonly collectionName: string },
+    { record: { id } }: OpenCollection,
+    embedder: Embedder,
+    context: CallContext,
+  ): Promise<Again> {
+    const collection = await this.#parts.access.open(named, context);
+    const { schema } = collection;
+    const isSame = collection.record.id === id;
+    return { schema, isSame, withOutputs: (rows) => this.#withOutputs(collection, rows, embedder, context) };
+  }
+
   /** @returns the newest time of the write; where nothing was to be written, a time of now */
-  async #append(writes: readonly ShardWrite[], context: CallContext): Promise<bigint> {
+  async #append(
+    writes: readonly ShardWrite[],
+    context: CallContext,
+    again?: () => Promise<Again>,
+  ): Promise<bigint> {
     const { rootCoord, streamingNode } = this.#parts;
     if (writes.length === 0) return (await rootCoord.allocTimestamp({ count: 1 })).timestamp;
     // A shard that refuses must not let the call end while others still read its rows.
-    const answers = await allSettled(writes.map((write) => streamingNode.append(write, context)));
+    const answers = await allSettled(
+      writes.map((write) => appendWrite(streamingNode, write, context, again)),
+    );
     return answers.reduce((newest, { timestamp }) => (timestamp > newest ? timestamp : newest), 0n);
   }
 }

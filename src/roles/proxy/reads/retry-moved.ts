@@ -10,6 +10,9 @@ const movedKeys: ReadonlySet<ErrorKey> = new Set<ErrorKey>([
   'channel_not_available',
 ]);
 
+/** So long a read waits for what a backfill has made and hands over, in ms; for one that takes longer it says so. */
+const OUTPUTS_MS_MAX = 2000;
+
 /** Pauses between two attempts are a sixteenth of what was waited so far, so that little is added to it, and within these bounds, in ms. */
 const RETRY_MS_MIN = 5;
 const RETRY_MS_MAX = 100;
@@ -38,8 +41,11 @@ async function runAgain<T>(
   const beganMs = clock.monotonic();
   let error = first;
   for (;;) {
-    const isMoved = error instanceof ElanusError && movedKeys.has(error.key);
-    const share = Math.floor((clock.monotonic() - beganMs) / WAITED_SHARE);
+    const waitedMs = clock.monotonic() - beganMs;
+    const isMoved =
+      error instanceof ElanusError &&
+      (movedKeys.has(error.key) || (error.key === 'outputs_not_ready' && waitedMs < OUTPUTS_MS_MAX));
+    const share = Math.floor(waitedMs / WAITED_SHARE);
     const pauseMs = Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_MIN, share));
     if (!isMoved || clock.now() + pauseMs >= deadlineMs) throw error;
     await timers.sleep(pauseMs, context.signal);

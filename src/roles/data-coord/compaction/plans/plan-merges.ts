@@ -121,7 +121,7 @@ const order = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
 const inOrder = (segments: readonly FlushedSegment[]): readonly FlushedSegment[] =>
   [...segments].sort((a, b) => order(rowsFrom(a), rowsFrom(b)) || order(a.id, b.id));
 
-const mergeOf = (
+export const mergeOf = (
   facts: ShardFacts,
   sources: readonly FlushedSegment[],
   targetBytes: number,

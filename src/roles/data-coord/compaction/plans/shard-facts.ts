@@ -15,7 +15,8 @@ export interface ShardFacts {
 
 /** Segments become one or several others without the rows that are deleted. */
 export interface MergePlan {
-  readonly kind: 'merge';
+  /** A backfill merges nothing: its one segment lacks what a function makes, and is written anew with it. */
+  readonly kind: 'merge' | 'backfill';
   readonly vchannel: string;
   readonly sources: readonly FlushedSegment[];
   readonly deletes: readonly FlushedSegment[];
