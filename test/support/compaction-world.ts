@@ -67,7 +67,7 @@ export function compactionWorld() {
   return { platform, run, flushed, marks, compact, parts };
 }
 
-export const nothing = {
+const nothing = {
   ...{
     deleteSegments: [],
     deletesAppliedUntil: 500n,
