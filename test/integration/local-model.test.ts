@@ -13,7 +13,10 @@ test('texts go in and are found, by a model of this machine', async () => {
   await writeFile(join(folder.path, 'tokenizer.json'), tokenizer);
   await writeFile(join(folder.path, 'model.safetensors'), weights);
   if (config !== undefined) await writeFile(join(folder.path, 'config.json'), config);
-  const models = { tiny: folder.path, missing: 'no-such-package-anywhere' };
+  const broken = await tempFolder();
+  await writeFile(join(broken.path, 'tokenizer.json'), tokenizer);
+  await writeFile(join(broken.path, 'model.safetensors'), Uint8Array.of(1, 2, 3));
+  const models = { tiny: folder.path, missing: 'no-such-package-anywhere', broken: broken.path };
   const database = await open(undefined, { logLevel: 'error', functions: { models } });
   const client = await connect(database.address);
   const create = (collection_name: string, params: object, dim = TINY_DIM) =>
@@ -58,9 +61,16 @@ test('texts go in and are found, by a model of this machine', async () => {
       [{ model_name: 'tiny' }, 8, 'embedding obtained from the model is [4]'],
     ] as const)
       expect((await failureOf(() => create('refused', params, dim))).reason).toContain(reason);
+    // Files that were no model are read again once others are in their place.
+    const made = () => failureOf(() => create('mended', { model_name: 'broken' }));
+    expect((await made()).code).not.toBe(0);
+    await writeFile(join(broken.path, 'model.safetensors'), weights);
+    if (config !== undefined) await writeFile(join(broken.path, 'config.json'), config);
+    expect((await made()).code).toBe(0);
   } finally {
     await client.closeConnection();
     await database.close();
     await folder.remove();
+    await broken.remove();
   }
 });

@@ -6,7 +6,7 @@ export const nodeHttpClient: HttpClient = {
   async post(request, signal) {
     const { url, headers, body } = request;
     try {
-      const response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'error' });
+      const response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'manual' });
       return {
         status: response.status,
         headers: Object.fromEntries(response.headers),

@@ -17,7 +17,7 @@ export interface OutboundResponse {
 
 export interface HttpClient {
   /**
-   * POSTs the body. A redirection is not followed, but an error: where a request goes is decided by whoever configured the address.
+   * POSTs the body. A redirection is not followed: it is the answer, by its status. Where a request goes is decided by whoever configured the address.
    * @throws ElanusError service_unavailable when there is no whole answer, function_failed when it is too large; what the signal was aborted
    * with
    */

@@ -3,12 +3,14 @@ import { assertNever } from '#base/assert.js';
 import { refuse } from '#model/params/request-params.js';
 import { awsHeaders } from './aws-signature.js';
 import type { Plan } from './embedding-plan.js';
+import { checkKey } from './provider-settings.js';
 import { awsRegion } from './signed-shapes.js';
 
 type Headers = Readonly<Record<string, string>>;
 
 export function keyHeader(header: 'authorization' | 'api-key' | 'x-goog-api-key', key: string): Headers {
   if (key === '') return {};
+  checkKey(key, 'the key of the provider');
   return { [header]: header === 'authorization' ? `Bearer ${key}` : key };
 }
 

@@ -36,18 +36,20 @@ export class LocalModels {
     { texts, dim }: { readonly texts: readonly string[]; readonly dim: number },
     { signal }: EmbeddingCaller,
   ): Promise<Float32Array> {
-    const { id, files } = await this.#model(name);
+    const loading = this.#model(name);
+    const { id, files } = await loading;
     const vectors = new Float32Array(texts.length * dim);
     const batches = batchesOf(texts);
     await Promise.all(
       batches.map(async ([begin, end]) => {
         const part = texts.slice(begin, end);
-        const made = await this.#platform.workers.run<{ dim: number; vectors: Float32Array }>(
-          'embedTexts',
-          { id, files, texts: part },
-          [],
-          signal,
-        );
+        const made = await this.#platform.workers
+          .run<{ dim: number; vectors: Float32Array }>('embedTexts', { id, files, texts: part }, [], signal)
+          .catch((error: unknown) => {
+            // Its files are no model: whoever runs the server may put others there, which are read the next time.
+            if (isDamaged(error) && this.#loaded.get(name) === loading) this.#loaded.delete(name);
+            throw error;
+          });
         if (made.dim !== dim)
           throw new ElanusError(
             'function_failed',
@@ -91,6 +93,9 @@ export class LocalModels {
     return { id: `${name} ${random.nextUint32()}`, files: { tokenizer, weights, config } };
   }
 }
+
+const isDamaged = (error: unknown): boolean =>
+  error instanceof ElanusError && (error.key === 'data_corrupt' || error.key === 'unsupported');
 
 function batchesOf(texts: readonly string[]): [number, number][] {
   const batches: [number, number][] = [];

@@ -22,6 +22,11 @@ it.each<[string, unknown, RegExp]>([
   ['a list', [], /the setting is no object/],
   ['an unknown block', { credentials: {} }, /credentials is not known/],
   ['a key in place of a credential', { credential: { a: 'sk-1' } }, /credential\.a is no object/],
+  [
+    'a key of two lines',
+    { credential: { a: { apikey: 'sk-\n1' } } },
+    /credential\.a\.apikey has a character/,
+  ],
   ['a number as a key', { credential: { a: { apikey: 1 } } }, /credential\.a\.apikey is no text/],
   [
     'an unknown field',

@@ -115,10 +115,19 @@ function entries<T extends Credential | ProviderEntry>(
       for (const [key, one] of Object.entries(read))
         if (typeof one !== 'string' && !(key === 'enable' && typeof one === 'boolean'))
           refuse(`${at}.${key} is no text, expected one`);
+      if (typeof read.apikey === 'string') checkKey(read.apikey, `${at}.apikey`);
       if (typeof read.url === 'string') originOf(read.url, `${at}.url`);
       return [place === 'credential' ? name : name.toLowerCase(), read as T];
     }),
   );
+}
+
+/** A key that no header takes would fail each call, late. White space around it does not get into a header. */
+export function checkKey(key: string, place: string): void {
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(key.trim()))
+    refuse(
+      `${place} has a character that no header takes (a line break, or one beyond Latin-1), expected the key alone`,
+    );
 }
 
 function originsOf(value: unknown): ReadonlySet<string> {
