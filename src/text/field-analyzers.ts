@@ -1,6 +1,6 @@
 // The analyzers of a field of a schema: one, or several of which each row names one in another field.
 import { ElanusError } from '#base/errors.js';
-import { typeParam } from '#model/schema/schema-view.js';
+import { analyzerParam, typeParam } from '#model/schema/schema-view.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import type { Analyzer } from './analyzer.js';
 import { analyzerOf, analyzerOfValue, parsed } from './analyzer-params.js';
@@ -25,8 +25,8 @@ export function fieldAnalyzers(field: FieldSchema): FieldAnalyzers {
   const known = byField.get(field);
   if (known !== undefined) return known;
   const text = JSON.stringify([
-    typeParam(field, 'analyzer_params'),
-    typeParam(field, 'multi_analyzer_params'),
+    analyzerParam(field, 'analyzer_params'),
+    analyzerParam(field, 'multi_analyzer_params'),
   ]);
   const made = byText.get(text) ?? withField(field, () => read(field));
   byText.delete(text);
@@ -40,8 +40,8 @@ export function fieldAnalyzers(field: FieldSchema): FieldAnalyzers {
 }
 
 function read(field: FieldSchema): FieldAnalyzers {
-  const several = typeParam(field, 'multi_analyzer_params');
-  const one = typeParam(field, 'analyzer_params');
+  const several = analyzerParam(field, 'multi_analyzer_params');
+  const one = analyzerParam(field, 'analyzer_params');
   if (several === undefined) {
     const analyzer = analyzerOf(one ?? '');
     return {

@@ -1,5 +1,4 @@
 // Filters by their parameters: a name, or an object with a type.
-import { ElanusError } from '#base/errors.js';
 import {
   alphaNumOnly,
   arabicNormalization,
@@ -53,9 +52,6 @@ const filtersOfParams: Readonly<Record<string, (params: ParamsReader) => TokenFi
 
 const filterNames: readonly string[] = [...Object.keys(plainFilters), ...Object.keys(filtersOfParams)];
 
-/** Keys with which word lists name a file that was made known to the server. */
-const fileKeys = ['stop_words_file', 'word_list_file', 'synonyms_file'];
-
 export function filterOf(value: unknown, place: string): TokenFilter {
   const params = typeof value === 'string' ? undefined : new ParamsReader(value, place);
   const name = typeof value === 'string' ? value : (params?.text('type') ?? '');
@@ -71,12 +67,6 @@ export function filterOf(value: unknown, place: string): TokenFilter {
       `: unsupported filter type: ${name.slice(0, 64)}, expected one of ${filterNames.join(', ')}`,
     );
   const reader = params ?? new ParamsReader({}, place);
-  for (const key of fileKeys)
-    if (reader.has(key))
-      throw new ElanusError(
-        'unsupported',
-        `${reader.at(key)}: file resources are not supported in this version; write the words into the list`,
-      );
   const filter = make(reader);
   reader.finish();
   return filter;

@@ -31,7 +31,7 @@ export function tokenizerOf(value: unknown, place: string, make: MakeAnalyzer): 
       `: unsupported tokenizer: ${name.slice(0, 64)}, expected one of ${Object.keys(tokenizers).join(', ')}`,
     );
   const tokenizer = read(params, make);
-  params.finish('extra_dict_file', ...(name === 'lindera' ? ['filter'] : []));
+  params.finish(...(name === 'lindera' ? ['filter'] : []));
   return tokenizer;
 }
 

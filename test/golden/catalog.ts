@@ -13,6 +13,7 @@ import {
   CompactionRecord,
   DatabaseRecord,
   EpochRecord,
+  FileResourceRecord,
   ImportJobRecord,
   LoadRecord,
   ResourceGroupRecord,
@@ -160,6 +161,10 @@ export const catalogRecords: Readonly<Record<string, { readonly key: string; rea
     ids: bound('kv/gid/idTimestamp', 1_700_000_000_456_000_000n),
     database: kept(`root-coord/database/db-info/${idKey(1n)}`, DatabaseRecord, {
       ...{ id: 1n, name: 'default', createdTimestamp: 1n << 39n, properties: { timezone: 'UTC' } },
+    }),
+    'file-resource': kept(`root-coord/file-resource/${idKey(5n)}`, FileResourceRecord, {
+      ...{ id: 5n, name: 'stops', path: 'words/stops.txt' },
+      content: new TextEncoder().encode('the\na\n'),
     }),
     users: kept('root-coord/users/all', UsersRecord, {
       users: [

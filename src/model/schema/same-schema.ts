@@ -1,5 +1,6 @@
 // Whether two schemas are the same wish: creating a collection again is no error then.
 import { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
+import { publicTypeParams } from './schema-view.js';
 
 /** Whether creating `b` where `a` exists is the same request again. Ids and the database play no part, the order of pairs neither. */
 export function sameSchema(a: CollectionSchema, b: CollectionSchema): boolean {
@@ -16,7 +17,7 @@ function canonical(schema: CollectionSchema): Uint8Array {
       ...field,
       fieldID: 0n,
       state: 0,
-      typeParams: sorted(field.typeParams),
+      typeParams: sorted(publicTypeParams(field)),
       indexParams: sorted(field.indexParams),
     }),
   );

@@ -13,6 +13,17 @@ export const dataTypeName = (type: number): string => typeNames.get(type) ?? `ty
 
 export const typeParam = (field: FieldSchema, key: string): string | undefined =>
   field.typeParams.find((pair) => pair.key === key)?.value;
+/** Type params that begin so are the server's own: no client sends them or sees them. */
+export const OWN_KEYS = 'elanus.';
+/** Where the parameters of an analyzer are, with the words of the files that they name. */
+export const wordsKeyOf = (key: AnalyzerKey): string => `${OWN_KEYS}${key}`;
+type AnalyzerKey = 'analyzer_params' | 'multi_analyzer_params';
+/** What texts of the field are analyzed by. */
+export const analyzerParam = (field: FieldSchema, key: AnalyzerKey): string | undefined =>
+  typeParam(field, wordsKeyOf(key)) ?? typeParam(field, key);
+/** What clients see of type params. */
+export const publicTypeParams = ({ typeParams }: FieldSchema): FieldSchema['typeParams'] =>
+  typeParams.filter(({ key }) => !key.startsWith(OWN_KEYS));
 /** Bytes of UTF-8 a VarChar value may have; 0 when the field has no such limit. */
 export const maxLengthOf = (field: FieldSchema): number => Number(typeParam(field, 'max_length') ?? 0);
 
@@ -27,4 +38,9 @@ export const vectorFields = (schema: CollectionSchema): FieldSchema[] =>
 
 /** The schema as clients see it: `$meta` shows only as `enable_dynamic_field`, columns of struct arrays only in these. */
 export const publicSchema = (schema: CollectionSchema): CollectionSchema =>
-  CollectionSchema.create({ ...schema, fields: ownFields(schema).filter((field) => !field.isDynamic) });
+  CollectionSchema.create({
+    ...schema,
+    fields: ownFields(schema)
+      .filter((field) => !field.isDynamic)
+      .map((field) => ({ ...field, typeParams: publicTypeParams(field) })),
+  });

@@ -2,7 +2,7 @@
 // Milvus keeps them. What an analyzer is made of is checked where texts are analyzed (`text/`).
 import { ElanusError } from '#base/errors.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
-import { dataTypeName, typeParam } from './schema-view.js';
+import { dataTypeName, OWN_KEYS, typeParam } from './schema-view.js';
 
 const analyzerKeys = ['analyzer_params', 'multi_analyzer_params'] as const;
 const flagKeys = ['enable_analyzer', 'enable_match', 'mmap.enabled'] as const;
@@ -13,6 +13,8 @@ export function checkTypeParams(field: FieldSchema): void {
   for (const { key } of field.typeParams) {
     if (keys.has(key)) refuse(`duplicated type param key ${key} of field ${field.name}`);
     keys.add(key);
+    if (key.startsWith(OWN_KEYS))
+      refuse(`type param ${key.slice(0, 64)} of field ${field.name} is the server's own; leave it out`);
   }
   for (const key of flagKeys) flagOf(field, key);
   checkAnalyzer(field);

@@ -18,6 +18,7 @@ import { QueryMethods } from '#roles/proxy/query/query-methods.js';
 import { ReplicationMethods } from '#roles/proxy/replication/replication-methods.js';
 import { SearchMethods } from '#roles/proxy/search/search-methods.js';
 import { AnalyzerMethods } from '#roles/proxy/text/analyzer-methods.js';
+import { FileResourceMethods } from '#roles/proxy/text/file-resource-methods.js';
 import { BackupMethods } from '#roles/proxy/users/backup-methods.js';
 import { CredentialMethods } from '#roles/proxy/users/credential-methods.js';
 import { GrantMethods } from '#roles/proxy/users/grant-methods.js';
@@ -50,6 +51,7 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...new SearchMethods(parts),
     ...new QueryMethods(parts),
     ...new AnalyzerMethods(parts),
+    ...new FileResourceMethods(parts),
     ...new ImportMethods(parts),
     ...new CompactionMethods(parts),
     ...new SessionMethods(parts),

@@ -7,12 +7,12 @@ import { CALL_DEADLINE_MS, openProxyWorld, SUCCESS } from '../../../test/support
 
 it('refuses what is not built with the name of what is missing, wherever the answer has its status', async () => {
   const { call } = openProxyWorld({});
-  expect((await call('listFileResources', {})).status).toMatchObject({
+  expect((await call('listSnapshots', {})).status).toMatchObject({
     code: 3000,
     reason:
-      'ListFileResources is not supported by this version of Elanus, which has no file resources; docs/compat.md lists what it has',
+      'ListSnapshots is not supported by this version of Elanus, which has no snapshots; docs/compat.md lists what it has',
   });
-  expect(await call('removeFileResource', {})).toMatchObject({ code: 3000 });
+  expect(await call('dropSnapshot', {})).toMatchObject({ code: 3000 });
   await expect(call('getReplicateInfo', {})).rejects.toMatchObject({ key: 'not_secondary' });
 });
 
@@ -72,10 +72,10 @@ it('counts every call, refused ones too', async () => {
   const { call, platform } = openProxyWorld({});
   await call('getVersion', {});
   await call('getVersion', {});
-  await call('removeFileResource', {});
+  await call('dropSnapshot', {});
   const text = await platform.metrics.render();
   expect(text).toMatch(/milvus_proxy_req_count\{function_name="GetVersion"\} 2/);
-  expect(text).toMatch(/milvus_proxy_req_count\{function_name="RemoveFileResource"\} 1/);
+  expect(text).toMatch(/milvus_proxy_req_count\{function_name="DropSnapshot"\} 1/);
 });
 
 it('reads and writes bytes for gRPC, and does not read those of a call that is not built', async () => {
@@ -89,5 +89,5 @@ it('reads and writes bytes for gRPC, and does not read those of a call that is n
     code: 1100,
     reason: expect.stringContaining('3 bytes is not a valid protobuf message'),
   });
-  expect(await wire('removeFileResource', garbage)).toMatchObject({ code: 3000 });
+  expect(await wire('dropSnapshot', garbage)).toMatchObject({ code: 3000 });
 });

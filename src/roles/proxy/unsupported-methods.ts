@@ -9,7 +9,6 @@ const warmingAheadOfALoad = without('warming ahead of a load');
 const namespaces = without('namespaces');
 const policiesForRows = without('policies for rows');
 const replication = without('replication');
-const fileResources = without('file resources');
 const snapshots = without('snapshots');
 const externalCollections = without('external collections');
 
@@ -25,9 +24,6 @@ export const unsupportedMethods = {
   calcDistance: without('distances between vectors that are sent'),
   describeSegmentIndexData: without('drawings of the inside of indexes'),
   replicateMessage: replication,
-  addFileResource: fileResources,
-  removeFileResource: fileResources,
-  listFileResources: fileResources,
   createRowPolicy: policiesForRows,
   dropRowPolicy: policiesForRows,
   listRowPolicies: policiesForRows,

@@ -19,6 +19,7 @@ import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { CollectionRef } from '#proto/elanus/roles.js';
 import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { withFileWords, withResourceIds } from '#roles/root-coord/words/field-words.js';
 import { checkAnalyzers } from '#text/field-analyzers.js';
 import { CreateBatches } from './create-batches.js';
 import { clearing, type DdlLocks, type DdlParts, DEFAULT_PARTITION } from './ddl-parts.js';
@@ -42,17 +43,20 @@ export class CollectionDdl {
     this.#creates = new CreateBatches({ catalog: parts.catalog, locks });
   }
 
-  create(request: CreateCollectionRequest): Promise<void> {
+  async create(request: CreateCollectionRequest): Promise<void> {
     const { catalog } = this.#parts;
     const database = catalog.database(request.dbName).name;
     checkName('collection', request.collectionName);
     const zone = request.properties.find(({ key }) => key === 'timezone')?.value ?? 'UTC';
-    const schema = withFunctions(parseCollectionSchema(request.schema, { ...request, zone }));
+    const sent = withFunctions(parseCollectionSchema(request.schema, { ...request, zone }));
+    const { fileResources } = this.#parts;
+    const { fields, resourceIds } = await withFileWords(fileResources, sent.fields);
+    const schema = withResourceIds({ ...sent, fields: [...fields] }, resourceIds);
     checkAnalyzers(schema.fields);
     const properties = propertiesOf(schema, request);
     checkExpiry(properties, schema);
     checkIsolation(properties, schema);
-    return this.#locks.collection({ database, name: request.collectionName }, async () => {
+    const create = async (): Promise<void> => {
       const existing = catalog.byName(database, request.collectionName);
       if (existing !== undefined && isCreated(existing)) {
         if (isSameCollection(existing, schema, request)) return;
@@ -69,7 +73,10 @@ export class CollectionDdl {
       checkShardCount(request);
       const record = await this.#newRecord(database, schema, request);
       await this.#createNow(record).finally(() => this.#coming.delete(record));
-    });
+    };
+    await fileResources.whileHeld(resourceIds, () =>
+      this.#locks.collection({ database, name: request.collectionName }, create),
+    );
   }
 
   async #newRecord(

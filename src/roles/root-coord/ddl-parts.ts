@@ -8,6 +8,7 @@ import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { CollectionRef } from '#proto/elanus/roles.js';
+import type { FileResources } from '#roles/root-coord/words/file-resources.js';
 import type { DataCoordBroker } from './data-coord-broker.js';
 import { DEFAULT_DATABASE, type DefinitionCatalog } from './definition-catalog.js';
 import type { RootCoordPeers } from './root-coord-peers.js';
@@ -22,6 +23,8 @@ export interface DdlParts {
   readonly catalog: DefinitionCatalog;
   readonly broker: DataCoordBroker;
   readonly peers: RootCoordPeers;
+  /** Files of words that analyzers name. */
+  readonly fileResources: FileResources;
   readonly physicalChannelCount: number;
   readonly allocateTimestamp: () => Promise<bigint>;
   readonly allocateId: () => Promise<bigint>;

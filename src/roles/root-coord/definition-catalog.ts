@@ -98,6 +98,13 @@ export class DefinitionCatalog {
     return [...this.#collections.records.values()];
   }
 
+  /** The name of a collection whose analyzers have the words of a file resource. */
+  userOfResource(id: bigint): string | undefined {
+    const uses = ({ state, schema }: Collection): boolean =>
+      state !== 'dropping' && schema?.fileResourceIds.includes(id) === true;
+    return this.collections().find(uses)?.schema?.name;
+  }
+
   byId(id: bigint): Collection | undefined {
     return this.#collections.records.get(id);
   }

@@ -16,6 +16,8 @@ import type {
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { usersHandlers } from '#roles/root-coord/users/users-handlers.js';
 import { rootCoordHandlers } from '#roles/root-coord/wire/root-coord-handlers.js';
+import { withWordsOfFiles } from '#roles/root-coord/words/field-words.js';
+import { FileResources } from '#roles/root-coord/words/file-resources.js';
 import { type Handlers, whole } from '#rpc/service.js';
 import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } from './data-coord-broker.js';
 import { Ddl } from './ddl.js';
@@ -46,6 +48,7 @@ export class RootCoord {
   readonly #catalog: DefinitionCatalog;
   readonly #timestamps: TimestampOracle;
   readonly #ids: TimestampOracle;
+  readonly #fileResources: FileResources;
   readonly #closing = new AbortController();
   #broker: DataCoordBroker | undefined;
   #ddl: Ddl | undefined;
@@ -55,7 +58,12 @@ export class RootCoord {
     platform: Platform,
     settings: RootCoordSettings,
     peers: RootCoordPeers,
-    parts: { catalog: DefinitionCatalog; timestamps: TimestampOracle; ids: TimestampOracle },
+    parts: {
+      catalog: DefinitionCatalog;
+      timestamps: TimestampOracle;
+      ids: TimestampOracle;
+      fileResources: FileResources;
+    },
   ) {
     this.#platform = platform;
     this.#settings = settings;
@@ -63,6 +71,7 @@ export class RootCoord {
     this.#catalog = parts.catalog;
     this.#timestamps = parts.timestamps;
     this.#ids = parts.ids;
+    this.#fileResources = parts.fileResources;
   }
 
   static async open(
@@ -78,7 +87,13 @@ export class RootCoord {
       timestamps: await oracle(CLOCK_KEY, TIMESTAMP_COUNT_MAX),
       ids: await oracle('kv/gid/idTimestamp', ID_COUNT_MAX),
     };
-    const rootCoord = new RootCoord(platform, settings, peers, parts);
+    const { catalog, ids } = parts;
+    const fileResources = await FileResources.open({
+      platform,
+      allocateId: () => ids.allocate(1),
+      userOf: (id) => catalog.userOfResource(id),
+    });
+    const rootCoord = new RootCoord(platform, settings, peers, { ...parts, fileResources });
     if (!parts.catalog.hasDatabase(DEFAULT_DATABASE)) {
       await parts.catalog.saveDatabase({
         id: 1n,
@@ -99,6 +114,7 @@ export class RootCoord {
     this.#ddl = new Ddl({
       platform: this.#platform,
       catalog: this.#catalog,
+      fileResources: this.#fileResources,
       broker: this.#broker,
       peers: this.#peers,
       physicalChannelCount: this.#settings.physicalChannelCount,
@@ -293,6 +309,20 @@ export class RootCoord {
         flushTimestamp: response.flushTs,
       };
     },
+    addFileResource: async (resource) => {
+      await this.#fileResources.add(resource);
+      return {};
+    },
+    removeFileResource: async ({ name }) => {
+      await this.#fileResources.remove(name);
+      return {};
+    },
+    listFileResources: async () => ({
+      resources: this.#fileResources.all.map(({ id, name, path }) => ({ id, name, path })),
+    }),
+    readAnalyzer: async ({ params }) => ({
+      params: (await withWordsOfFiles(this.#fileResources, params)).params,
+    }),
     importFiles: async (request) => {
       assert(request.collection !== undefined, 'importFiles: no collection');
       // With the lock: a truncate must not take the partition away between the look and the job, which it would not see.

@@ -18,9 +18,12 @@ import {
   withoutField,
   withStructArray,
 } from '#model/schema/schema-change.js';
+import { OWN_KEYS } from '#model/schema/schema-view.js';
 import type { CreatedCollection } from '#model/states/collection.js';
 import type { IndexRecord } from '#proto/elanus/data.js';
 import type { AddFields, SchemaChange } from '#proto/elanus/roles.js';
+import type { FieldSchema } from '#proto/milvus/schema.js';
+import { type ExpandedFields, withFileWords, withResourceIds } from '#roles/root-coord/words/field-words.js';
 import { checkAnalyzers } from '#text/field-analyzers.js';
 import { clearing, type DdlLocks, type DdlParts, present } from './ddl-parts.js';
 import { newIndex, wantedIndex } from './new-index.js';
@@ -40,38 +43,45 @@ export class SchemaDdl {
 
   /** @returns the collection and its new version @throws invalid_parameter, unsupported, collection_not_found */
   async change(request: SchemaChange): Promise<{ readonly collectionId: bigint; readonly version: number }> {
+    const words = await this.#withWords(request);
     const collectionRef = present(request.collection);
-    const { collectionId, version, droppedIndexes } = await this.#locks.collection(
-      collectionRef,
-      async () => {
-        const { catalog, allocateTimestamp } = this.#parts;
-        // Before the record is read, so that nothing is awaited between that and the decision.
-        const indexIds = await this.#idsOfIndexes(request);
-        const record = catalog.resolve(collectionRef);
-        const changed = changedBy(record, request, indexIds);
-        checkAnalyzers(changed.schema?.fields ?? []);
-        // Nothing was awaited since the record was read; a writer that comes in between is found by the record's revision.
-        const updateTimestamp = await allocateTimestamp();
-        const isVersion = changed.schema?.version !== record.schema?.version;
-        await catalog.saveCollection({
-          ...record,
-          ...changed,
-          updateTimestamp,
-          schemaTimestamp: isVersion ? updateTimestamp : record.schemaTimestamp,
-        });
-        const kept = new Set(changed.indexes.map(({ id }) => id));
-        return {
-          collectionId: record.id,
-          version: changed.schema?.version ?? 0,
-          droppedIndexes: record.indexes.filter(({ id }) => !kept.has(id)).map(({ id }) => id),
-        };
-      },
+    const change = async () => {
+      const { catalog, allocateTimestamp } = this.#parts;
+      // Before the record is read, so that nothing is awaited between that and the decision.
+      const indexIds = await this.#idsOfIndexes(request);
+      const record = catalog.resolve(collectionRef);
+      const changed = withWords(changedBy(record, request, indexIds), words);
+      checkAnalyzers(changed.schema?.fields ?? []);
+      // Nothing was awaited since the record was read; a writer that comes in between is found by the record's revision.
+      const updateTimestamp = await allocateTimestamp();
+      const isVersion = changed.schema?.version !== record.schema?.version;
+      await catalog.saveCollection({
+        ...record,
+        ...changed,
+        updateTimestamp,
+        schemaTimestamp: isVersion ? updateTimestamp : record.schemaTimestamp,
+      });
+      const kept = new Set(changed.indexes.map(({ id }) => id));
+      return {
+        collectionId: record.id,
+        version: changed.schema?.version ?? 0,
+        droppedIndexes: record.indexes.filter(({ id }) => !kept.has(id)).map(({ id }) => id),
+      };
+    };
+    const { collectionId, version, droppedIndexes } = await this.#parts.fileResources.whileHeld(
+      words.resourceIds,
+      () => this.#locks.collection(collectionRef, change),
     );
     for (const indexId of droppedIndexes)
       await clearing(this.#parts, { collectionId, indexId }, async (context) => {
         await this.#parts.peers.channelRegistry.dropIndexFiles({ collectionId, indexId }, context);
       });
     return { collectionId, version };
+  }
+
+  /** New fields with the words of the files that their analyzers name. */
+  #withWords({ change }: SchemaChange): Promise<ExpandedFields> {
+    return withFileWords(this.#parts.fileResources, change?.$case === 'addFields' ? change.value.fields : []);
   }
 
   async #idsOfIndexes({ change }: SchemaChange): Promise<readonly bigint[]> {
@@ -81,6 +91,20 @@ export class SchemaDdl {
     return ids;
   }
 }
+
+/** What was checked as a client sent it, with the words beside it. */
+function withWords(changed: Changed, { fields, resourceIds }: ExpandedFields): Changed {
+  const { schema } = changed;
+  if (schema === undefined || fields.every(({ typeParams }) => typeParams.every(isSent))) return changed;
+  const withOwn = (field: FieldSchema): FieldSchema => {
+    const words = fields.find(({ name }) => name === field.name)?.typeParams ?? [];
+    return { ...field, typeParams: [...field.typeParams, ...words.filter((pair) => !isSent(pair))] };
+  };
+  const whole = { ...schema, fields: schema.fields.map(withOwn) };
+  return { ...changed, schema: withResourceIds(whole, resourceIds) };
+}
+
+const isSent = ({ key }: { readonly key: string }): boolean => !key.startsWith(OWN_KEYS);
 
 function changedBy(
   record: CreatedCollection,

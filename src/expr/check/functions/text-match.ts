@@ -6,7 +6,7 @@ import type { CheckContext } from '#expr/check/values.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 import type { Leaf, Predicate, WantedWords } from '#expr/typed.js';
 import { DataType } from '#model/schema/data-type.js';
-import { dataTypeName, typeParam } from '#model/schema/schema-view.js';
+import { analyzerParam, dataTypeName } from '#model/schema/schema-view.js';
 import { isMatchEnabled } from '#text/field-analyzers.js';
 import { keptAnalyzer } from '#text/match/kept-analyzer.js';
 import type { PhrasePlace } from '#text/match/phrase.js';
@@ -35,7 +35,7 @@ export function checkTextMatch(context: CheckContext, node: CallNode, negated: b
   const wish = isPhrase
     ? { slop: node.args[2] === undefined ? 0 : slopOf(context, node.args[2]) }
     : { least: node.options.reduce((_, option) => shouldMatch(context, option), 1) };
-  const analyzer = typeParam(declared, 'analyzer_params') ?? '';
+  const analyzer = analyzerParam(declared, 'analyzer_params') ?? '';
   const words = wantedWords(analyzer, query.value, wish);
   const count = words.kind === 'any' ? words.words.length : words.places.length;
   if (count > WORDS_MAX)

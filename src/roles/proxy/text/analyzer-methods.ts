@@ -12,8 +12,9 @@ import { fieldAnalyzers, hasAnalyzer } from '#text/field-analyzers.js';
 import { PhraseSlop } from '#text/match/phrase-slop.js';
 import { termHash } from '#text/term-hash.js';
 import { Utf8Offsets } from '#text/utf8-offsets.js';
+import { mayNameFiles } from '#text/word-files.js';
 
-type AnalyzerParts = Pick<ProxyParts, 'access' | 'platform'>;
+type AnalyzerParts = Pick<ProxyParts, 'access' | 'platform' | 'definitions'>;
 
 const TEXTS_MAX = 16_384;
 /** A text is made into words in one go; an answer is in memory as a whole. */
@@ -49,7 +50,7 @@ export class AnalyzerMethods {
   readonly computePhraseMatchSlop: PublicHandler<'computePhraseMatchSlop'> = async (request, context) => {
     const { analyzerParams, queryText, dataTexts } = request;
     checkTexts('ComputePhraseMatchSlop', [queryText, ...dataTexts]);
-    const phrase = new PhraseSlop(analyzerParams, queryText);
+    const phrase = new PhraseSlop(await this.#withWords(analyzerParams, context), queryText);
     const pace = new Pace(this.#parts.platform, context);
     const found: (number | undefined)[] = [];
     for (const text of dataTexts) {
@@ -62,6 +63,11 @@ export class AnalyzerMethods {
     };
   };
 
+  async #withWords(params: string, context: CallContext): Promise<string> {
+    if (!mayNameFiles(params)) return params;
+    return (await this.#parts.definitions.readAnalyzer({ params }, context)).params;
+  }
+
   /** One for all texts, or one for each. */
   async #analyzers(request: RunAnalyzerRequest, context: CallContext): Promise<readonly Analyzer[]> {
     const { collectionName, fieldName, analyzerNames, analyzerParams, placeholder } = request;
@@ -71,7 +77,7 @@ export class AnalyzerMethods {
           'invalid_parameter',
           'run analyzer: field_name and analyzer_names need a collection_name beside them: invalid parameter',
         );
-      return [analyzerOf(analyzerParams)];
+      return [analyzerOf(await this.#withWords(analyzerParams, context))];
     }
     if (analyzerParams !== '')
       throw new ElanusError(
