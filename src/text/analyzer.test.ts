@@ -256,9 +256,6 @@ describe('what is refused', () => {
     expect(() => words({ tokenizer: 'standard', char_filter: [] }, 'x')).toThrowError(
       expect.objectContaining({ key: 'unsupported' }),
     );
-    expect(() =>
-      words({ tokenizer: 'standard', filter: [{ type: 'stop', stop_words_file: {} }] }, 'x'),
-    ).toThrowError(/file resources/);
     expect(() => words({ tokenizer: { type: 'lindera', dict_kind: 'ko-dic' } }, 'x')).toThrowError(
       /npm install lindera-wasm-ko-dic/,
     );

@@ -156,8 +156,8 @@ describe('analyzers', () => {
     [
       'a file',
       { analyzer_params: { filter: [{ type: 'stop', stop_words_file: {} }] } },
-      3000,
-      'file resources are not supported',
+      1100,
+      'resource name of remote file must be set',
     ],
   ])('%s is refused', async (_, params, code, reason) => {
     const failure = await failureOf(() =>
