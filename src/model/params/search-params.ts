@@ -7,6 +7,7 @@ import { isLargerBetter, isMetricName, type MetricName, metricNames } from '#mod
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
 import { isVectorList } from '#model/schema/struct-arrays.js';
 import { vectorTypeOf } from '#model/schema/vector-type.js';
+import { parseTimeParts, type TimePart } from '#model/time/time-parts.js';
 import { checkZone } from '#model/time/timestamptz.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
@@ -50,6 +51,8 @@ export interface SearchParams {
   readonly collectionId: bigint | undefined;
   /** IANA name of the zone that times are meant and answered in; undefined: the collection's. */
   readonly zone: string | undefined;
+  /** Points in time are answered as arrays of these parts; empty: as texts. */
+  readonly timeParts: readonly TimePart[];
   /** Empty: by score. */
   readonly orderBy: readonly OrderTerm[];
   /** Undefined: hits are not grouped. */
@@ -75,6 +78,8 @@ export interface QueryParams {
   readonly collectionId: bigint | undefined;
   /** IANA name of the zone that times are meant and answered in; undefined: the collection's. */
   readonly zone: string | undefined;
+  /** Points in time are answered as arrays of these parts; empty: as texts. */
+  readonly timeParts: readonly TimePart[];
 }
 
 /** @throws invalid_parameter for an unknown zone */
@@ -99,7 +104,6 @@ const groupKeys = [
   'json_path',
   'json_type',
   'strict_cast',
-  'time_fields',
 ] as const;
 
 /**
@@ -145,6 +149,7 @@ export function parseSearchParams(
     iterator,
     collectionId: sent.bigint('collection_id'),
     zone: zoneOf(sent),
+    timeParts: parseTimeParts(sent.text('time_fields')),
     // Those of a search in a hybrid search do not count: the order is that of the whole.
     orderBy: hybridTopK === undefined ? orderTerms(sent) : [],
     grouping: parseGrouping(sent),
@@ -298,5 +303,6 @@ export function parseQueryParams(queryParams: readonly KeyValuePair[]): QueryPar
     guaranteeTimestamp: sent.bigint('guarantee_timestamp'),
     collectionId: sent.bigint('collection_id'),
     zone: zoneOf(sent),
+    timeParts: parseTimeParts(sent.text('time_fields')),
   };
 }

@@ -12,6 +12,7 @@ import type { QueryResults } from '#proto/milvus/milvus.js';
 import type { CollectionSchema, FieldData } from '#proto/milvus/schema.js';
 import { explainedStatus } from '#roles/proxy/reads/explained-status.js';
 import { newestRead } from '#roles/proxy/reads/read-timestamps.js';
+import { withTimeParts } from '#roles/proxy/reads/time-part-fields.js';
 import { whole } from '#rpc/service.js';
 import { successStatus } from '#rpc/wire-status.js';
 import { aggregateFields } from './aggregate-answer.js';
@@ -37,7 +38,10 @@ export function encodeRows(
   const elementIndices = places.map((of) => ({
     indices: { data: encodeInt64s(bytesView(BigInt64Array.from(of, BigInt))) },
   }));
-  return { ...answer(answers, query, fieldsFromBatch(schema, rows, fieldIds, query.zone)), elementIndices };
+  const { zone, timeParts } = query;
+  const fields = fieldsFromBatch(schema, rows, fieldIds, zone);
+  const times = { zone, parts: timeParts };
+  return { ...answer(answers, query, withTimeParts(fields, rows, times)), elementIndices };
 }
 
 export function encodeGroups(answers: Answers, query: CheckedQuery, groups: ColumnBatch) {

@@ -5,6 +5,7 @@ import { type OrderTerm, orderKeys } from '#model/params/order-by.js';
 import { type OutputFields, resolveOutputFields } from '#model/params/output-fields.js';
 import { parseQueryParams } from '#model/params/search-params.js';
 import { primaryField } from '#model/schema/field.js';
+import type { TimePart } from '#model/time/time-parts.js';
 import type { Workers } from '#platform/workers.js';
 import type { OrderKey } from '#proto/elanus/roles.js';
 import type { QueryRequest } from '#proto/milvus/milvus.js';
@@ -34,6 +35,8 @@ export interface CheckedQuery {
   readonly ignoreGrowing: boolean;
   /** Time zone of the times in the answer; undefined: UTC. */
   readonly zone: string | undefined;
+  /** Points in time are answered as arrays of these parts; empty: as texts. */
+  readonly timeParts: readonly TimePart[];
   /** 0n: none is asked for. */
   readonly guaranteeTimestamp: bigint;
   /** A page of an iterator: the rows as they were at the guarantee timestamp, or now if it names none. */
@@ -93,6 +96,7 @@ export async function checkQuery(
     ignoreGrowing: params.ignoreGrowing,
     isIterator: params.isIterator,
     explain: params.explain,
+    timeParts: params.timeParts,
     zone: params.zone ?? scope.collection.record.properties.timezone,
     guaranteeTimestamp: guaranteeTimestampOf(request, params.guaranteeTimestamp),
   };

@@ -9,6 +9,7 @@ import type { HighlightResult } from '#proto/milvus/common.js';
 import type { SearchResults } from '#proto/milvus/milvus.js';
 import type { FieldData, LongArray } from '#proto/milvus/schema.js';
 import { newestRead } from '#roles/proxy/reads/read-timestamps.js';
+import { withTimeParts } from '#roles/proxy/reads/time-part-fields.js';
 import { whole } from '#rpc/service.js';
 import { successStatus } from '#rpc/wire-status.js';
 import type { Hits } from '#segment/search/hits.js';
@@ -85,7 +86,7 @@ const indicesOf = (offsets: Uint32Array): LongArray => ({
 
 async function encodeFields(
   rows: ColumnBatch,
-  { collection: { schema, record }, output, zone: asked }: AnswerForm,
+  { collection: { schema, record }, output, zone: asked, timeParts }: AnswerForm,
   pace: Pace,
 ): Promise<FieldData[]> {
   const zone = asked ?? record.properties.timezone;
@@ -95,5 +96,5 @@ async function encodeFields(
     if (pace.isDue) await pace.rest();
     fieldsData.push(columnFieldFromBatch(schema, answered, fieldId, zone));
   }
-  return joinStructs(schema, fieldsData);
+  return joinStructs(schema, withTimeParts(fieldsData, answered, { zone, parts: timeParts }));
 }

@@ -1,6 +1,7 @@
 // What the steps of a search hand on to each other behind the check of the request.
 
 import type { OutputFields } from '#model/params/output-fields.js';
+import type { TimePart } from '#model/time/time-parts.js';
 import type { ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { AggBucket, FieldData, FieldSchema, SearchIteratorV2Results } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
@@ -17,6 +18,8 @@ export interface AnswerForm {
   readonly queryCount: number;
   /** Time zone of the times in the answer; undefined: the collection's. */
   readonly zone: string | undefined;
+  /** Points in time are answered as arrays of these parts; empty: as texts. */
+  readonly timeParts: readonly TimePart[];
   /** Words that are marked in the texts of the hits; undefined: none are. */
   readonly highlighting?: Highlighting | undefined;
 }

@@ -279,6 +279,7 @@ export const formOf = ({ scope, plan, queryCount, highlighting }: CheckedSearch)
   limit: plan.params.topK,
   queryCount,
   zone: plan.params.zone,
+  timeParts: plan.params.timeParts,
   highlighting,
 });
 

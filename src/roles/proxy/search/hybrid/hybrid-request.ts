@@ -76,6 +76,7 @@ export async function checkHybrid(
   const reranker = rerankerOf(request, collection.schema, sent, grouping);
   checkQueries(reranker, queryCount);
   const zone = legs.find(({ plan }) => plan.params.zone !== undefined)?.plan.params.zone;
+  const timeParts = legs.find(({ plan }) => plan.params.timeParts.length > 0)?.plan.params.timeParts ?? [];
   return {
     legs,
     reranker,
@@ -89,6 +90,7 @@ export async function checkHybrid(
       limit: page.limit,
       queryCount,
       zone,
+      timeParts,
     },
   };
 }
