@@ -235,6 +235,29 @@ test('a major compaction sorts by the clustering key', async () => {
   expect(data.map(({ level }) => Number(level)).sort((a, b) => a - b)).toEqual([3, 4, 149]);
 });
 
+test('a client that names a size finds every segment among the plans, also those that stay as they are', async () => {
+  const name = 'sized';
+  await createLoaded(client, name);
+  await insertRange(client, name, 0, 50);
+  await flush(name);
+  const before = await segmentsOf(name);
+  expect(before).toMatchObject([{ num_rows: '50', level: 'L1', is_sorted: true }]);
+  // A size that asks the server to choose, as a tool that measures databases writes it: as many bytes are no int64.
+  const { compactionID } = await client.compact({
+    collection_name: name,
+    target_size: '8796093022207',
+  } as never);
+  const plans = await until('the compaction ends', async () => {
+    const now = await client.getCompactionStateWithPlans({ compactionID });
+    return String(now.state) === 'Completed' ? now : undefined;
+  });
+  const [segment] = before;
+  expect(plans).toMatchObject({
+    mergeInfos: [{ sources: [segment?.segmentID], target: segment?.segmentID }],
+  });
+  expect(await segmentsOf(name)).toEqual(before);
+});
+
 test('what cannot be is refused', async () => {
   const name = 'refused';
   await createLoaded(client, name);

@@ -61,6 +61,8 @@ export interface JobStep {
 export interface JobCollection {
   readonly timestamp: bigint;
   readonly plans: (wanted: WantedCompaction) => readonly CompactionPlan[];
+  /** Segments that these plans leave as they are, as plans that have ended. */
+  readonly kept: (wanted: WantedCompaction, plans: readonly CompactionPlan[]) => readonly Planned[];
   readonly plansLeft: (job: CompactionJob) => readonly Planned[];
   /** @returns the segments that are new */
   readonly carryOut: (plan: CompactionPlan, step: JobStep) => Promise<readonly bigint[]>;
@@ -121,11 +123,11 @@ export class CompactionJobs {
   /** @returns the job, in the catalog. @throws queue_full, collection_not_found */
   async add(id: bigint, wanted: WantedCompaction): Promise<CompactionJob> {
     const { catalog, locks } = this.#parts;
-    const { timestamp, plans } = await this.#parts.collection(wanted.collectionId);
-    const planned = plans(wanted).map((plan) => waitingPlan(sourcesOf(plan)));
+    const collection = await this.#parts.collection(wanted.collectionId);
+    const planned = firstPlans(wanted, collection).map(({ journaled }) => journaled);
     const job: CompactionJob = {
-      ...{ ...wanted, id, createTimestamp: timestamp },
-      ...{ state: planned.length === 0 ? 'ended' : 'waiting', plans: planned },
+      ...{ ...wanted, id, createTimestamp: collection.timestamp },
+      ...{ state: planned.every(hasEnded) ? 'ended' : 'waiting', plans: planned },
     };
     await locks.change(wanted.collectionId, async () => {
       const live = [...catalog.compactions.values()].filter(({ state }) => state !== 'ended').length;
@@ -195,10 +197,7 @@ export class CompactionJobs {
       return;
     }
     // Between a plan and the note of it no other compaction runs, and a flush, a delete or a drop only makes a plan one that is refused.
-    const planned =
-      job.state === 'waiting'
-        ? collection.plans(job).map((plan) => ({ journaled: waitingPlan(sourcesOf(plan)), plan }))
-        : collection.plansLeft(job);
+    const planned = job.state === 'waiting' ? firstPlans(job, collection) : collection.plansLeft(job);
     const begun = await this.#note(job, { kind: 'begin', plans: planned.map(({ journaled }) => journaled) });
     for (const [index, { plan }] of planned.entries())
       if (plan !== undefined) await this.#runPlan(begun, index, plan, collection);
@@ -258,4 +257,12 @@ export class CompactionJobs {
       return job;
     });
   }
+}
+
+function firstPlans(wanted: WantedCompaction, collection: JobCollection): readonly Planned[] {
+  const plans = collection.plans(wanted);
+  return [
+    ...plans.map((plan) => ({ journaled: waitingPlan(sourcesOf(plan)), plan })),
+    ...collection.kept(wanted, plans),
+  ];
 }

@@ -8,7 +8,12 @@ import { isLiveJob } from '#model/states/import-job.js';
 import { type FlushedSegment, isFlushed } from '#model/states/segment.js';
 import type { Timer } from '#platform/time.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
-import { type JobLimits, plansFor, plansLeft } from '#roles/data-coord/compaction/plans/job-plans.js';
+import {
+  type JobLimits,
+  keptPlans,
+  plansFor,
+  plansLeft,
+} from '#roles/data-coord/compaction/plans/job-plans.js';
 import { planBackfills } from '#roles/data-coord/compaction/plans/plan-backfills.js';
 import { planRetired, planSpread } from '#roles/data-coord/compaction/plans/plan-deletes.js';
 import { planMerges } from '#roles/data-coord/compaction/plans/plan-merges.js';
@@ -271,6 +276,7 @@ export class Compactor {
     return {
       timestamp: context.expiredAt,
       plans: (wanted) => plansFor(shards, wanted, limitsOf(wanted)),
+      kept: (wanted, plans) => keptPlans(shards, wanted, plans),
       plansLeft: (job) => plansLeft(shards, job, job.plans, limitsOf(job)),
       carryOut: async (plan, step) => {
         const fresh = await this.#runPlan(collectionId, plan, context, step);

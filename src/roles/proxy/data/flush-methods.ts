@@ -2,7 +2,7 @@
 import { ElanusError } from '#base/errors.js';
 import { encodeInt64s } from '#model/columns/packed-array.js';
 import type { CallContext } from '#platform/transport.js';
-import { SegmentState } from '#proto/milvus/common.js';
+import { SegmentLevel, SegmentState } from '#proto/milvus/common.js';
 import { databaseOf, type OpenCollection } from '#roles/proxy/collection-access.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 
@@ -55,6 +55,9 @@ export class FlushMethods {
         partitionID: segment.partitionId,
         numRows: segment.rowCount,
         state: SegmentState.Flushed,
+        level: segment.rowCount === 0n ? SegmentLevel.L0 : SegmentLevel.L1,
+        // Clients wait until Milvus has put the rows of a segment in order; here nothing is done to them after the flush.
+        isSorted: segment.rowCount > 0n,
       })),
     };
   };

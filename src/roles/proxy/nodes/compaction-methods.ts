@@ -9,8 +9,8 @@ type CompactionParts = Pick<ProxyParts, 'access' | 'channelRegistry'>;
 
 /** A segment is held in memory, of which WASM has so much. */
 const TARGET_MB_MAX = 4096n;
-/** Asks the server to choose. */
-const TARGET_OURS = 2n ** 63n - 1n;
+/** From here on a size in bytes is no int64: clients ask the server to choose by such sizes. */
+const TARGET_MB_OURS = (2n ** 63n - 1n) >> 20n;
 /** Twice a usual segment: fewer of them, and a new one still loads beside those that it replaces. */
 const TARGET_MB_CHOSEN = 1024n;
 const isOpen = ({ state }: CompactionPlanState): boolean => state === 'waiting' || state === 'running';
@@ -26,11 +26,11 @@ export class CompactionMethods {
     const { access, channelRegistry } = this.#parts;
     const { record } = await access.open(request, context);
     const { targetSize, partitionId, channel, segmentIds } = request;
-    const targetMb = targetSize === TARGET_OURS ? TARGET_MB_CHOSEN : targetSize;
+    const targetMb = targetSize >= TARGET_MB_OURS ? TARGET_MB_CHOSEN : targetSize;
     if (targetMb < 0n || targetMb > TARGET_MB_MAX)
       throw new ElanusError(
         'invalid_parameter',
-        `targetSize ${targetSize} MB: expected 0, at most ${TARGET_MB_MAX} MB, or ${TARGET_OURS} to let the server choose: invalid parameter`,
+        `targetSize ${targetSize} MB: expected 0, at most ${TARGET_MB_MAX} MB, or at least ${TARGET_MB_OURS} to let the server choose: invalid parameter`,
       );
     if (partitionId > 0n && !record.partitions.some(({ id }) => id === partitionId))
       throw new ElanusError(

@@ -60,4 +60,27 @@ export function plansLeft(
   });
 }
 
+/**
+ * Segments that stay as they are, where a client says how large segments are to be: each is its own target. Such a client looks for all of them
+ * among the plans.
+ */
+export function keptPlans(
+  shards: readonly ShardFacts[],
+  wanted: WantedCompaction,
+  plans: readonly CompactionPlan[],
+): readonly Planned[] {
+  if (wanted.targetBytes === 0n || wanted.deletesOnly) return [];
+  const taken = new Set(plans.flatMap(sourcesOf));
+  return shards.flatMap(({ segments, busy }) =>
+    segments
+      .filter((one) => !one.isLevelZero && isWanted(wanted, one) && !taken.has(one.id) && !busy.has(one.id))
+      .map(
+        ({ id }): Planned => ({
+          journaled: { state: 'done', sources: [id], targets: [id] },
+          plan: undefined,
+        }),
+      ),
+  );
+}
+
 export const sourcesOf = ({ sources }: CompactionPlan): readonly bigint[] => sources.map(({ id }) => id);
