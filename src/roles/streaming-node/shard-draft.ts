@@ -121,7 +121,9 @@ export class ShardDraft {
           write: { deletedKeys: deletedKeys && ownColumn(deletedKeys), deletedPartitionId, inserts },
         });
         this.#writes.push(change);
-        return full.length === 0 ? [write] : [record({ seal: { segmentIds: full } }), write];
+        // Its time is the last one before the write: who reads at the time of the write, between the two, would miss the write, and rest on rows that it changed.
+        const seal = { timestamp: timestamp - 1n, seal: { segmentIds: full } };
+        return full.length === 0 ? [write] : [record(seal), write];
       }
     }
   }

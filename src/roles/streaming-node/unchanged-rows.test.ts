@@ -78,6 +78,31 @@ describe('rows that a write rests on', () => {
     expect(refuses(update(30n, 2n))).toBe(false);
   });
 
+  it('were not read at the time of a write whose segment is sealed, and which is not there yet', async () => {
+    const forwarding: (() => void)[] = [];
+    const { shard, run, apply, write } = shardWorld({
+      settings: { segmentBytesMax: 1 },
+      forwardDeletes: () => new Promise((resolve) => forwarding.push(resolve)),
+    });
+    await write(10n, { inserts: [{ segmentId: 5n, rows: testBatch([1n], random) }] });
+    await run(shard.reserveIds(8));
+    const draft = shard.draft();
+    const [seal, written, ...others] = draft.plan(update(10n, 1n), 100n);
+    expect(others).toEqual([]);
+    await apply(seal ?? {});
+    const applying = apply(written ?? {});
+    // A reader that comes now sees the row of before, at a time from which on a change of it is seen.
+    expect(forwarding).toHaveLength(1);
+    expect(shard.readTimestamp).toBe(99n);
+    forwarding[0]?.();
+    await applying;
+    draft.close();
+    expect(shard.readTimestamp).toBe(100n);
+    const next = shard.draft();
+    expect(() => next.plan(update(99n, 1n), 101n)).toThrow('read it again');
+    next.close();
+  });
+
   it('count as changed when they were read before a restart', async () => {
     const { write, run, shard } = shardWorld();
     await write(40n, { inserts: [insert(1n)] }, true);
