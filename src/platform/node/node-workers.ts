@@ -207,7 +207,6 @@ export class NodeWorkers implements Workers {
       workerData: setup,
     });
     const thread: Thread = { number, worker, known: new Set(), isUp: false, job: undefined };
-    worker.unref();
     worker.once('online', () => {
       thread.isUp = true;
     });
@@ -215,6 +214,7 @@ export class NodeWorkers implements Workers {
     worker.on('messageerror', (error) => this.#lost(thread, error.message));
     worker.on('error', (error) => this.#lost(thread, error.message));
     worker.on('exit', (code) => this.#lost(thread, `exit code ${code}`));
+    worker.unref(); // Behind the listener for messages, which would hold the process again.
     this.#threads.set(number, thread);
     return thread;
   }

@@ -101,10 +101,10 @@ export class AppendThread implements Appends {
       // It makes little that is short-lived, and would keep what it is given for it.
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });
-    worker.unref();
     worker.on('message', (reply: AppendReply) => this.#settle(reply));
     worker.on('error', (error) => this.#lost(worker, error.message));
     worker.on('exit', (code) => this.#lost(worker, `exit code ${code}`));
+    worker.unref(); // Behind the listener for messages, which would hold the process again.
     this.#worker = worker;
     return worker;
   }
