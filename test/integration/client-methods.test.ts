@@ -86,10 +86,10 @@ describe('every method of the service', () => {
   });
   test('what is not built answers 3000 through the SDK', async () => {
     const { code, reason } = await failureOf(() =>
-      world.client.addFileResource({ name: 'words', path: 'words.txt' }),
+      world.client.dropSnapshot({ snapshot_name: 's', collection_name: 'c' } as never),
     );
     expect(code).toBe(UNSUPPORTED);
-    expect(reason).toContain('AddFileResource');
+    expect(reason).toContain('DropSnapshot');
   });
   test('calls without a status in their answer are refused by gRPC itself, and so are methods there are not', async () => {
     for (const [names, code] of [

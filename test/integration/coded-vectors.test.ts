@@ -78,7 +78,7 @@ test.each([
       await world.insert(ROWS, ROWS + 200);
       await world.check(recall);
       expect(await plansOf(world, { ef: 90, refine_k: 2 })).toMatchObject([
-        { index: 'HNSW_SQ', plan: expect.stringMatching(/^\w+, by codes, refined$/), ef: 90 },
+        { index: 'HNSW_SQ', plan: expect.stringMatching(/^[\w ]+, by codes, refined$/), ef: 90 },
       ]);
 
       // Exact scores of 20 times as many candidates.
