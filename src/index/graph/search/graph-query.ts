@@ -47,6 +47,8 @@ export type GraphSearchInput = Omit<IndexSearchInput, 'vectors'>;
 
 /** In place of how many nodes were found: rows that count are to be scored one by one. */
 const SCORED_BY_ROW = -1;
+/** Work that no walk comes to. */
+const UNBOUNDED = 2 ** 30;
 
 export class GraphQuery {
   readonly #input: GraphSearchInput;
@@ -130,9 +132,10 @@ export class GraphQuery {
     const passing = Math.min(members, input.excluded === undefined ? members : (input.passing ?? members));
     this.#passing = passing;
     this.#plan = this.#planFor();
-    if (input.excluded === undefined || this.#plan === 'walk') return;
+    if (this.#plan === 'walk') return;
     if (this.#plan === 'exact') this.#passingRows = this.#rowsThatCount;
-    else this.#copyExcluded(input.excluded);
+    // A growing graph is walked by bits also where all rows count.
+    else this.#copyExcluded(input.excluded ?? new Uint8Array(0));
   }
 
   #useGraphAndThread(links: Column): void {
@@ -260,7 +263,9 @@ export class GraphQuery {
 
   /** A walk over rows that count; where it costs more than it may, or they are far and soon scanned, a scan takes its place. */
   #walkCounting(ef: number): number {
-    if (this.#input.isWalkSkipped !== true) {
+    // All rows count: what is promised of filters would only leave the answer to codes.
+    const isWhole = this.#passing >= this.#question(ef).nodes;
+    if (isWhole || this.#input.isWalkSkipped !== true) {
       const { nodes, isGrowing, upperNodes } = this.#params;
       const asked = filteredWalk(this.#question(ef));
       const count = this.#walks.walkCounting({
@@ -268,6 +273,7 @@ export class GraphQuery {
         excluded: this.#excluded,
         // In a graph that grows some nodes are not there yet.
         ...(isGrowing && { farBelow: 0 }),
+        ...(isWhole && { budget: UNBOUNDED }),
         sampled: asked.goesFar ? Math.min(nodes, upperNodes) : 0,
       });
       this.spentMicros += this.#kernel.workDone() * WORK_MICROS;
@@ -284,7 +290,11 @@ export class GraphQuery {
 
   get #rowsThatCount(): Uint32Array {
     const { excluded, rows } = this.#input;
-    return rows ?? countingRows(must(excluded, 'bits'), this.#index.rowCount, this.#passing);
+    const { rowCount } = this.#index;
+    if (rows !== undefined) return rows;
+    return excluded === undefined
+      ? Uint32Array.from({ length: rowCount }, (_, row) => row)
+      : countingRows(excluded, rowCount, this.#passing);
   }
 
   /** Codes of far rows differ less than they err: as many are kept as are worth a score, however narrow a walk was asked for. */
