@@ -160,6 +160,41 @@ describe('search iterators over equal scores', () => {
     }
   });
 
+  it('a filter of nothing but spaces lets all rows pass on every page', async () => {
+    const ids: string[] = [];
+    const iterator = await client.searchIterator({
+      collection_name: 'ties',
+      filter: ' \n',
+      data: [1, 0],
+      batchSize: 50,
+      output_fields: ['id'],
+    } as never);
+    for await (const batch of iterator) for (const { id } of batch) ids.push(id);
+    const count = CASES.flat().reduce((sum, [, rows]) => sum + rows, 0);
+    expect([ids.length, new Set(ids).size]).toEqual([count, count]);
+  });
+
+  it('variables of the filter keep their values, whatever they are called', async () => {
+    const page = async (more: object) => {
+      const answer = await client.search({
+        collection_name: 'ties',
+        filter: 'group == {elanus_behind} and group == {elanus_key}',
+        exprValues: { elanus_behind: 0, elanus_key: 0 },
+        data: [1, 0],
+        limit: 20,
+        output_fields: ['id'],
+        params: { iterator: true, search_iter_v2: true, search_iter_batch_size: 20, ...more },
+      } as never);
+      expect(answer.status.reason).toBe('');
+      const { token, last_bound } = answer.search_iterator_v2_results ?? {};
+      return { ids: answer.results.map(({ id }) => id), next: { token, last_bound } };
+    };
+    const first = await page({});
+    const { token, last_bound } = first.next;
+    const second = await page({ search_iter_id: token, search_iter_last_bound: last_bound });
+    expect([...first.ids, ...second.ids]).toEqual(wantedOf(0));
+  });
+
   it('a token that no answer had, and a bound without its token, are refused', async () => {
     const id = '00000000-0000-4000-8000-000000000000';
     const bad = [
@@ -168,6 +203,7 @@ describe('search iterators over equal scores', () => {
       `${id}~n~one~1~`,
       `${id}~n~1~1~s%`,
       `${id}~n~1~1~i5`,
+      `${id}~n~1~1~i9223372036854775808`,
       `${id}~n~1~1~5`,
     ];
     for (const token of [...bad, undefined]) {

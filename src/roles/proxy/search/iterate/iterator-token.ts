@@ -48,7 +48,11 @@ const keyText = (key: Key): string => (typeof key === 'bigint' ? `i${key}` : `s$
 
 function parseKey(text: string): Key | undefined {
   if (text === '') return undefined;
-  if (/^i-?\d{1,19}$/.test(text)) return BigInt(text.slice(1));
+  if (/^i-?\d{1,19}$/.test(text)) {
+    const key = BigInt(text.slice(1));
+    if (BigInt.asIntN(64, key) !== key) throw badToken();
+    return key;
+  }
   if (!text.startsWith('s')) throw badToken();
   try {
     return decodeURIComponent(text.slice(1));

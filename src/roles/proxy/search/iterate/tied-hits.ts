@@ -111,19 +111,25 @@ function withKeys(
   behind: Key | undefined,
   upTo: Key | undefined,
 ): FilterRequest {
-  const { name } = primary;
   const templates: Record<string, TemplateValue> = { ...filterSource.templates };
   const parts: string[] = [];
-  if (behind !== undefined) {
-    templates.elanus_behind = templateOf(behind);
-    parts.push(`${name} > {elanus_behind}`);
-  }
-  if (upTo !== undefined) {
-    templates.elanus_up_to = templateOf(upTo);
-    parts.push(`${name} <= {elanus_up_to}`);
-  }
-  if (filterSource.text !== '') parts.push(`(${filterSource.text})`);
+  const hold = (op: string, key: Key): void => {
+    const variable = freeName(templates);
+    templates[variable] = templateOf(key);
+    parts.push(`${primary.name} ${op} {${variable}}`);
+  };
+  if (behind !== undefined) hold('>', behind);
+  if (upTo !== undefined) hold('<=', upTo);
+  // Nothing but spaces lets all rows pass, and is nothing that brackets could hold.
+  if (filterSource.text.trim() !== '') parts.push(`(${filterSource.text})`);
   return { ...filterSource, text: parts.join(' and '), templates };
+}
+
+/** A name that no variable of the client has. */
+function freeName(templates: Readonly<Record<string, TemplateValue>>): string {
+  let name = 'elanus_key';
+  while (Object.hasOwn(templates, name)) name += '_';
+  return name;
 }
 
 const templateOf = (key: Key): TemplateValue => ({
