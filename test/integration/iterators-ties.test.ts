@@ -37,6 +37,12 @@ const CASES: readonly (readonly (readonly [number, number])[])[] = [
     [0, 12],
     [-0.25, 12],
   ],
+  // Times a query of 10 these are infinite.
+  [
+    [2 ** 127, 12],
+    [1, 3],
+    [-(2 ** 127), 14],
+  ],
 ];
 const rowsOf = (at: number): { id: string; group: number; vector: number[] }[] => {
   const rows = (CASES[at] ?? []).flatMap(([score, count]) => Array.from({ length: count }, () => score));
@@ -115,6 +121,7 @@ describe('search iterators over equal scores', () => {
     batchSize: number,
     keepsToken: boolean,
     again: boolean,
+    query: readonly number[] = [1, 0],
   ): Promise<string[][]> => {
     const found: string[][] = [];
     let params: Record<string, unknown> = { guarantee_timestamp: 0 };
@@ -123,7 +130,7 @@ describe('search iterators over equal scores', () => {
         client.search({
           collection_name: 'ties',
           filter: `group == ${at}`,
-          data: [1, 0],
+          data: query,
           limit: batchSize,
           output_fields: ['id'],
           params: { iterator: true, search_iter_v2: true, search_iter_batch_size: batchSize, ...params },
@@ -194,6 +201,27 @@ describe('search iterators over equal scores', () => {
     const second = await page({ search_iter_id: token, search_iter_last_bound: last_bound });
     expect([...first.ids, ...second.ids]).toEqual(wantedOf(0));
   });
+
+  it.each([5, 13, 100])('infinite scores, the real client in batches of %i', async (batchSize) => {
+    const ids: string[] = [];
+    const iterator = await client.searchIterator({
+      collection_name: 'ties',
+      filter: 'group == 5',
+      data: [10, 0],
+      batchSize,
+      output_fields: ['id'],
+    } as never);
+    for await (const batch of iterator) for (const { id } of batch) ids.push(id);
+    expect(ids).toEqual(wantedOf(5));
+  });
+
+  it.each([5, 13, 100])(
+    'infinite scores, a client that keeps its first token, batches of %i',
+    async (batchSize) => {
+      const found = await pages(5, batchSize, true, false, [10, 0]);
+      expect(found.flat()).toEqual(wantedOf(5));
+    },
+  );
 
   it('a token that no answer had, and a bound without its token, are refused', async () => {
     const id = '00000000-0000-4000-8000-000000000000';

@@ -231,6 +231,14 @@ function roundDecimalOf(sent: RequestParams): number {
   return value;
 }
 
+/** Scores may be infinite, which Python and Go write shorter than JavaScript. */
+function lastBoundOf(sent: RequestParams): number | undefined {
+  const [, sign, isInfinite] =
+    /^([+-]?)(inf|infinity)$/i.exec(sent.text('search_iter_last_bound') ?? '') ?? [];
+  if (isInfinite === undefined) return sent.number('search_iter_last_bound');
+  return sign === '-' ? -Infinity : Infinity;
+}
+
 function iteratorOf(sent: RequestParams): SearchIterator | undefined {
   const isV2 = sent.boolean('search_iter_v2');
   const isV1 = sent.boolean('iterator');
@@ -243,7 +251,7 @@ function iteratorOf(sent: RequestParams): SearchIterator | undefined {
     isV1,
     isV2,
     batchSize,
-    lastBound: sent.number('search_iter_last_bound'),
+    lastBound: lastBoundOf(sent),
     token: sent.text('search_iter_id') ?? '',
   };
 }

@@ -113,6 +113,8 @@ function searchBehind(search: CheckedSearch, score: number): CheckedSearch {
   const { plan, range } = search;
   const isLarger = isLargerBetter(plan.metric);
   const next = scoreBehind(score, isLarger);
+  // Behind the worst infinity: a range that nothing is in.
+  if (next === score) return { ...search, range: { radius: next, rangeFilter: next } };
   const asked = range.rangeFilter;
   const rangeFilter = asked === undefined ? next : isLarger ? Math.min(asked, next) : Math.max(asked, next);
   return { ...search, range: { ...range, rangeFilter } };

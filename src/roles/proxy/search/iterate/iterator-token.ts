@@ -63,7 +63,7 @@ function parseKey(text: string): Key | undefined {
 
 function parseFloat32(text: string | undefined): number {
   const value = Number(text);
-  if (!Number.isFinite(value)) throw badToken();
+  if (Number.isNaN(value)) throw badToken();
   return Math.fround(value);
 }
 

@@ -18,6 +18,14 @@ describe('the score behind another', () => {
     );
   });
 
+  it('is the largest number behind the best infinity, and the worst infinity itself', () => {
+    const largest = 2 ** 128 - 2 ** 104;
+    expect(scoreBehind(Infinity, true)).toBe(largest);
+    expect(scoreBehind(-Infinity, false)).toBe(-largest);
+    expect(scoreBehind(-Infinity, true)).toBe(-Infinity);
+    expect(scoreBehind(Infinity, false)).toBe(Infinity);
+  });
+
   it('passes zero, whichever its sign', () => {
     for (const zero of [0, -0]) {
       expect(scoreBehind(zero, false)).toBeGreaterThan(0);

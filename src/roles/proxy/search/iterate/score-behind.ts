@@ -1,6 +1,6 @@
 // The score next to another, as float32 has them: what a range has to begin at to be strictly behind a score.
 
-/** @param isLargerBetter smaller scores are behind then */
+/** Products of large numbers are infinite. Behind the worst infinity is nothing, so that it is answered itself. @param isLargerBetter smaller scores are behind then */
 export function scoreBehind(score: number, isLargerBetter: boolean): number {
   const float = Math.fround(score);
   return isLargerBetter ? -nextUp(-float) : nextUp(float);
@@ -11,7 +11,7 @@ export const scoreBefore = (score: number, isLargerBetter: boolean): number =>
   scoreBehind(score, !isLargerBetter);
 
 function nextUp(float: number): number {
-  if (!Number.isFinite(float)) return float;
+  if (Number.isNaN(float) || float === Infinity) return float;
   const words = new Int32Array(1);
   const floats = new Float32Array(words.buffer);
   // Adding 0 makes -0 the 0 that counts up from there.

@@ -99,7 +99,9 @@ async function ofScore(
   { search, score, key }: Tied,
   upTo: Key | undefined,
 ): Promise<CheckedSearch> {
-  const range = { radius: scoreBehind(score, isLargerBetter(search.plan.metric)), rangeFilter: score };
+  const behind = scoreBehind(score, isLargerBetter(search.plan.metric));
+  // A radius leaves out its own score, and nothing is behind the worst infinity.
+  const range = { radius: behind === score ? undefined : behind, rangeFilter: score };
   if (key === undefined && upTo === undefined) return { ...search, range };
   const source = withKeys(search, key, upTo);
   const filter = await requestFilter(search.scope.collection, source, platform.workers);
