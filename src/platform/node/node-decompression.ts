@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import * as zlib from 'node:zlib';
 import type { BlockCodec, Decompression } from '#platform/files.js';
-import { unzstdBlock, unzstdStream } from '#platform/node/zstd/unzstd.js';
+import { unzstdBlock, unzstdStream, zstdFrames } from '#platform/node/zstd/unzstd.js';
 
 const CHUNK_BYTES = 256 * 1024;
 
@@ -17,10 +17,14 @@ function unpackBlock(codec: BlockCodec, packed: Uint8Array, maxOutputLength: num
     case 'brotli':
       return zlib.brotliDecompressSync(packed, { maxOutputLength });
     case 'zstd':
-      return zstdDecompressSync === undefined
-        ? unzstdBlock(packed, maxOutputLength)
-        : zstdDecompressSync(packed, { maxOutputLength });
+      return unpackZstd(packed, maxOutputLength);
   }
+}
+
+/** zlib stops behind the first frame; ours reads what there is of others. */
+function unpackZstd(packed: Uint8Array, maxOutputLength: number): Uint8Array {
+  const first = zstdDecompressSync?.(packed, { maxOutputLength });
+  return first?.length === maxOutputLength ? first : unzstdBlock(packed, maxOutputLength);
 }
 
 export const nodeDecompression: Decompression = {
@@ -40,7 +44,10 @@ export const nodeDecompression: Decompression = {
       codec === 'zstd' && createZstdDecompress !== undefined
         ? createZstdDecompress(options)
         : zlib.createGunzip(options);
-    const source = Readable.from(packed, { objectMode: true, highWaterMark: 1 });
+    const source = Readable.from(codec === 'zstd' ? zstdFrames(packed) : packed, {
+      objectMode: true,
+      highWaterMark: 1,
+    });
     source.on('error', (error) => out.destroy(error));
     source.pipe(out);
     try {

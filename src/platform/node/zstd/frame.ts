@@ -8,7 +8,7 @@ import { readSequences, type SequenceTables } from './sequences.js';
 import { XxHash64 } from './xxhash64.js';
 
 const WINDOW_BYTES_MAX = 2 ** 27;
-const BLOCK_BYTES_MAX = 128 * 1024;
+export const BLOCK_BYTES_MAX = 128 * 1024;
 const MAGIC = 0xfd2fb528;
 /** Their contents are for others; the last four bits of the magic number are free. */
 const SKIPPED_MAGIC = 0x184d2a50;
@@ -19,29 +19,35 @@ export type Step =
   | { readonly kind: 'need'; readonly bytes: number; readonly mayEnd: boolean }
   | { readonly kind: 'made'; readonly bytes: Uint8Array };
 
-type Steps<T> = Generator<Step, T, Uint8Array | undefined>;
+export type Steps<T> = Generator<Step, T, Uint8Array | undefined>;
 
-function* need(bytes: number): Steps<Uint8Array> {
+export function* need(bytes: number): Steps<Uint8Array> {
   if (bytes === 0) return new Uint8Array(0);
   return (yield { kind: 'need', bytes, mayEnd: false }) ?? new Uint8Array(bytes);
 }
 
 /** Little-endian, up to seven bytes are exact. */
-const numberOf = (bytes: Uint8Array): number => bytes.reduceRight((value, byte) => value * 256 + byte, 0);
+export const numberOf = (bytes: Uint8Array): number =>
+  bytes.reduceRight((value, byte) => value * 256 + byte, 0);
 
 /** All frames of an input, one after the other. @throws Error damaged, or more than it takes */
 export function* decodeFrames(): Steps<void> {
   for (let frames = 0; ; frames++) {
     const first = yield { kind: 'need', bytes: 4, mayEnd: frames > 0 };
     if (first === undefined) return;
-    const magic = numberOf(first);
-    if (magic === MAGIC) yield* decodeFrame();
-    else if (magic - (magic % 16) === SKIPPED_MAGIC) yield* skipFrame();
-    else throw damaged(`a frame begins with ${magic.toString(16)}, expected ${MAGIC.toString(16)}`);
+    if (isZstdFrame(first)) yield* decodeFrame();
+    else yield* skipFrame();
   }
 }
 
-function* skipFrame(): Steps<void> {
+/** By its first four bytes; false: it is for others. @throws Error no frame at all */
+export function isZstdFrame(first: Uint8Array): boolean {
+  const magic = numberOf(first);
+  if (magic === MAGIC || magic - (magic % 16) === SKIPPED_MAGIC) return magic === MAGIC;
+  throw damaged(`a frame begins with ${magic.toString(16)}, expected ${MAGIC.toString(16)}`);
+}
+
+export function* skipFrame(): Steps<void> {
   let left = numberOf(yield* need(4));
   for (; left > 0; left -= Math.min(left, BLOCK_BYTES_MAX)) yield* need(Math.min(left, BLOCK_BYTES_MAX));
 }
@@ -53,14 +59,23 @@ interface FrameHeader {
   readonly hasSum: boolean;
 }
 
+const isSingleSegment = (flags: number): boolean => (flags & 32) !== 0;
+const dictionaryBytes = (flags: number): number => [0, 1, 2, 4][flags & 3] ?? 0;
+const contentSizeBytes = (flags: number): number =>
+  [isSingleSegment(flags) ? 1 : 0, 2, 4, 8][flags >> 6] ?? 0;
+
+/** Bytes of a frame between its flags and its first block. */
+export const frameHeaderBytes = (flags: number): number =>
+  (isSingleSegment(flags) ? 0 : 1) + dictionaryBytes(flags) + contentSizeBytes(flags);
+
 function* readHeader(): Steps<FrameHeader> {
   const [flags = 0] = yield* need(1);
   if ((flags & 8) !== 0) throw damaged('a frame has a flag that is not known');
-  const isSingle = (flags & 32) !== 0;
+  const isSingle = isSingleSegment(flags);
   const [window = 0] = isSingle ? [] : yield* need(1);
-  const dictionary = numberOf(yield* need([0, 1, 2, 4][flags & 3] ?? 0));
+  const dictionary = numberOf(yield* need(dictionaryBytes(flags)));
   if (dictionary !== 0) throw damaged(`a frame needs the dictionary ${dictionary}, expected none`);
-  const width = [isSingle ? 1 : 0, 2, 4, 8][flags >> 6] ?? 0;
+  const width = contentSizeBytes(flags);
   const size = numberOf(yield* need(width));
   const contentBytes = width === 0 ? undefined : width === 2 ? size + 256 : size;
   const base = 2 ** (10 + (window >> 3));

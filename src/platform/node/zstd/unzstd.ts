@@ -1,6 +1,7 @@
 // Bytes packed by zstd, from a stream or from one piece.
 import { damaged } from './bits.js';
-import { decodeFrames } from './frame.js';
+import { decodeFrames, type Steps } from './frame.js';
+import { framesApart } from './frames-apart.js';
 
 /** Bytes that came and were not used yet. */
 class Pending {
@@ -38,12 +39,20 @@ class Pending {
 }
 
 /** @throws Error damaged, or ends early */
-export async function* unzstdStream(
+export const unzstdStream = (
   packed: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> => made(packed, decodeFrames());
+
+/** The same bytes, still packed, for zlib: see there. @throws Error ends early, or is no frame */
+export const zstdFrames = (packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> =>
+  made(packed, framesApart());
+
+async function* made(
+  packed: AsyncIterable<Uint8Array>,
+  frames: Steps<void>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const source = packed[Symbol.asyncIterator]();
   const pending = new Pending();
-  const frames = decodeFrames();
   try {
     for (let step = frames.next(); step.done !== true; ) {
       if (step.value.kind === 'made') {
