@@ -1,11 +1,11 @@
 // The library: a Milvus server inside this process. Any Milvus client connects to its address. This file is all that a bundler may take
 // into a bundle: the database itself has threads, WebAssembly and a native part that are files beside each other, so it is loaded from the
 // installed package when `open` is called (docs/bundlers.md, ADR 0024).
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ElanusError, type ErrorKey, errorSpecs, toElanusError } from '#base/errors.js';
+import { ElanusError, type ErrorKey, errorSpecs, messageOf, toElanusError } from '#base/errors.js';
 import type { Elanus, OpenOptions } from './database.js';
 import { checkRuntime } from './runtime.js';
 
@@ -42,12 +42,26 @@ function keepCode(folder: unknown): void {
       'codeFolder is no path, expected a text; leave it out to keep nothing',
     );
   const { enableCompileCache, constants }: Partial<typeof nodeModule> = nodeModule;
-  const kept = enableCompileCache?.(path.resolve(folder));
-  if (kept !== undefined && kept.status === constants?.compileCacheStatus.FAILED)
-    throw new ElanusError(
+  if (enableCompileCache === undefined) return;
+  const unusable = (reason: string | undefined): ElanusError =>
+    new ElanusError(
       'folder_unusable',
-      `codeFolder ${JSON.stringify(folder)} cannot be used: ${kept.message}; choose a folder that this user may write to, or leave it out`,
+      `codeFolder ${JSON.stringify(folder)} cannot be used: ${reason}; choose a folder that this user may write to, or leave it out`,
     );
+  try {
+    makeFolder(path.resolve(folder));
+  } catch (error) {
+    throw unusable(messageOf(error));
+  }
+  const kept = enableCompileCache(path.resolve(folder));
+  if (kept.status === constants?.compileCacheStatus.FAILED) throw unusable(kept.message);
+}
+
+/** Node makes all that is missing at once, and below a folder that takes none, as /proc, goes round for ever. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(path.dirname(folder));
+  mkdirSync(folder);
 }
 
 /** In a bundle the database's errors are of another copy of the class; the caller's `instanceof` must hold for its own. */

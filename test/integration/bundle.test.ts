@@ -108,21 +108,21 @@ test('what Node makes of the code is kept in a folder that is named, and is not 
     script,
     `import { open } from ${JSON.stringify(entry)};
      const reasons = [];
-     for (const codeFolder of ['', process.argv[1], ${JSON.stringify(code)}])
+     for (const codeFolder of ['', process.argv[1], '/proc/none/code', ${JSON.stringify(code)}])
        await open(process.argv[2], { listen: false, codeFolder }).then(
          (database) => database.close(),
          ({ key }) => reasons.push(key),
        );
      console.log(JSON.stringify(reasons));`,
   );
-  expect(await output(script)).toEqual(['invalid_parameter', 'folder_unusable']);
+  expect(await output(script)).toEqual(['invalid_parameter', 'folder_unusable', 'folder_unusable']);
   const kept = (await readdir(code, { recursive: true, withFileTypes: true })).filter((one) => one.isFile());
   expect(kept.length).toBeGreaterThan(5);
   for (const { parentPath, name } of kept) {
     const bytes = await readFile(join(parentPath, name));
     await writeFile(join(parentPath, name), bytes.fill(7, bytes.length >> 1));
   }
-  expect(await output(script)).toEqual(['invalid_parameter', 'folder_unusable']);
+  expect(await output(script)).toEqual(['invalid_parameter', 'folder_unusable', 'folder_unusable']);
 });
 
 test('a start reads what every program needs, and nothing of what few do', async () => {
