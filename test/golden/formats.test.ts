@@ -209,7 +209,7 @@ describe('files of segments', () => {
   });
 
   test('data folders', () => {
-    for (const version of [1, 2])
+    for (const version of [1, 2, 3])
       expect(new TextDecoder().decode(read(`data-folder/v${version}.FORMAT`))).toBe(
         `elanus data folder, version ${version}\n`,
       );

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 
 afterEach(() => folder.remove());
-const CURRENT = 'elanus data folder, version 2\n';
+const CURRENT = 'elanus data folder, version 3\n';
 const quiet = { logLevel: 'silent' } as const;
 const failureOfOpen = (path: string): Promise<unknown> =>
   open(path, quiet).then(
@@ -48,10 +48,10 @@ describe('open() of what is no data folder', () => {
       'a newer folder',
       async (at) => {
         await mkdir(join(at, 'meta'));
-        await writeFile(join(at, 'FORMAT'), 'elanus data folder, version 3\n');
+        await writeFile(join(at, 'FORMAT'), 'elanus data folder, version 4\n');
       },
       '',
-      'is of version 3, this program knows up to 2',
+      'is of version 4, this program knows up to 3',
     ],
     [
       'a folder with another FORMAT',
@@ -98,7 +98,7 @@ describe('open() of what is no data folder', () => {
   });
   test('a folder of an older version is marked as of this one before anything else is written', async () => {
     await (await open(folder.path, quiet)).close();
-    await writeFile(join(folder.path, 'FORMAT'), 'elanus data folder, version 1\n');
+    await writeFile(join(folder.path, 'FORMAT'), 'elanus data folder, version 2\n');
     // Not even one that cannot be opened further goes back to the older program, which would not know what is in it.
     await rm(join(folder.path, 'meta'), { recursive: true });
     await writeFile(join(folder.path, 'meta'), '');

@@ -8,8 +8,10 @@ import { syncFolder } from './node-files.js';
 /**
  * 2: records of the catalog say more than programs of version 1 know (`last_field_id`, `schema_timestamp`, the changes of definitions), and
  * these would write them back without it. An id of a field would be given twice, and old files would show its values in another field.
+ * 3: fields that came with their function to rows that were there (`late_output_ids`) are known by what segments lack. An older program merges such
+ * segments with nulls in their place, which then look as if they had been filled; it also forgets that a compaction was asked for.
  */
-const FOLDER_VERSION = 2;
+const FOLDER_VERSION = 3;
 const FORMAT_FILE = 'FORMAT';
 const formatText = (version: number): string => `elanus data folder, version ${version}\n`;
 const formatPattern = /^elanus data folder, version (\d{1,9})\n$/;
