@@ -1,6 +1,7 @@
 // Opens files that a client named, and reads them: at any place, or from begin to end as slices, which are unpacked on the way.
 import { ElanusError } from '#base/errors.js';
 import type { ReadFile } from '#platform/files.js';
+import { Pace } from '#platform/pace.js';
 import { fileFailed, fileMissing, ofFile, throwIfAborted } from './file-errors.js';
 import type { FileGroup, Reading } from './reading.js';
 
@@ -85,6 +86,8 @@ async function* unpacked(
   if (decompression === undefined)
     throw new ElanusError('unsupported', `file ${JSON.stringify(key)} is packed, this platform unpacks none`);
   const slices = decompression.stream(codec, packed)[Symbol.asyncIterator]();
+  // A few bytes may become gigabytes, and a reader that has a slice at hand lets nobody else have a turn.
+  const pace = new Pace(reading.platform, { signal: reading.signal });
   let total = 0;
   try {
     for (;;) {
@@ -95,6 +98,7 @@ async function* unpacked(
         throw fileFailed(key, `unpacks to more than ${reading.limits.fileBytesMax} bytes; split it`);
       yield next.value;
       throwIfAborted(reading.signal);
+      if (pace.isDue) await pace.rest();
     }
   } finally {
     await slices.return?.(undefined);
