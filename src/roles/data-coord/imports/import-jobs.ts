@@ -50,10 +50,10 @@ export class ImportJobs {
     this.#commits = new ImportCommits(parts, this.#closing.signal);
   }
 
-  /** Runs again what a restart interrupted. */
+  /** Runs again what a restart interrupted, and what came into the catalog by a change whose answer was lost. */
   resume(): void {
     for (const job of this.#parts.catalog.jobs.values())
-      if (job.state === 'pending' || job.state === 'importing') this.#start(job);
+      if ((job.state === 'pending' || job.state === 'importing') && !this.#runs.has(job.id)) this.#start(job);
   }
 
   async close(): Promise<void> {
@@ -74,6 +74,7 @@ export class ImportJobs {
   async #add(order: ImportOrder): Promise<bigint> {
     const { catalog, locks } = this.#parts;
     checkOrder(order);
+    this.resume();
     if (catalog.jobs.has(order.jobId)) return order.jobId;
     const earlier = [...catalog.jobs.values()].find((job) => isSameOrder(job, order));
     if (earlier !== undefined) return earlier.id;

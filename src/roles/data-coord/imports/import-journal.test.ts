@@ -138,6 +138,30 @@ describe('acceptance of imports', () => {
     expect((await keyed(7n, 'load-1')).jobID).toBe('1');
   });
 
+  it('(4) a job whose record came into the catalog without an answer runs when it is asked for again', async () => {
+    const running = await begun(doneTask);
+    const transact = running.platform.metaStore.transact.bind(running.platform.metaStore);
+    let isAnswered = false;
+    Object.assign(running.platform.metaStore, {
+      transact: async (...from: Parameters<typeof transact>) => {
+        const done = await transact(...from);
+        if (isAnswered) return done;
+        isAnswered = true;
+        throw new ElanusError('io_failed', 'no answer in time');
+      },
+    });
+    const asked = () =>
+      running.run(
+        running.calls.importV2(order(1n, { options: [{ key: 'idempotency_key', value: 'load' }] })),
+      );
+    await expect(asked()).rejects.toThrow('no answer in time');
+    await running.cluster.world.advance(2000);
+    expect((await asked()).jobID).toBe('1');
+    await running.cluster.world.advance(2000);
+    expect(await stateOf(running, 1n)).toMatchObject({ state: 'completed', importedRows: 30n });
+    expect(await flushedOf(running)).toEqual([5000n, 5001n, 5002n]);
+  });
+
   it('(5) one wrong file fails the job by name and row, and what the others wrote goes', async () => {
     const reason = 'file "b.parquet" row 7: field "v": the list has 3 values, expected 2; correct the file';
     const running = await begun(async (request, signal) => {
