@@ -89,6 +89,12 @@ test.each(['L2', 'IP', 'COSINE'] as const)(
     expect(data.denseVectors(VECTOR)?.growing?.rowCount).toBe(rows);
     // Inner products with vectors of very different lengths are the hard case of every graph.
     expect(found / wanted).toBeGreaterThan(metric === 'IP' ? 0.9 : 0.97);
+    // The index is dropped for an exact one, with these rows still growing.
+    indexGrowing(platform, data, [{ ...definition, indexType: 'FLAT' }]);
+    expect(data.denseVectors(VECTOR)?.growing).toBeUndefined();
+    const request = { fieldId: VECTOR, metric, queries: vectors(10), k: 10, readTs: 99n, params: {} };
+    const [hits, truth] = await Promise.all([searchSegment(data, request), searchSegment(exact, request)]);
+    expect(hits.rows).toEqual(truth.rows);
     data.release();
     exact.release();
   },

@@ -181,6 +181,11 @@ export function indexGrowing(platform: Platform, data: SegmentData, indexes: rea
     const elementType = field && elementTypeOf(field.dataType);
     if (field === undefined || vectors === undefined || elementType === undefined || elementType === 'binary')
       continue;
+    if (indexType === 'FLAT' && vectors.growing !== undefined) {
+      // It was of the index before: what is exact by its definition does not ask a graph.
+      vectors.growing.release();
+      vectors.growing = undefined;
+    }
     if (vectors.growing?.metric === metricType || !isDenseMetric(metricType)) continue;
     const { kind } = storedBuildParams(field, indexType, params);
     if (kind === 'FLAT') continue;
