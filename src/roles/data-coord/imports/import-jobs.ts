@@ -20,6 +20,8 @@ import {
 } from '#model/states/import-job.js';
 import type { Timer } from '#platform/time.js';
 import { ImportGroupRecord, ImportTaskRecord, type SegmentRecord } from '#proto/elanus/data.js';
+import type { ImportFilesResponse } from '#proto/elanus/roles.js';
+import { keysOf } from '#roles/data-coord/object-names.js';
 import { checkTarget, endedError, ImportCommits, type ImportJobsParts } from './import-commits.js';
 import { droppedReason, partitionsOf, timestampOf } from './import-ends.js';
 import { checkOrder, forgottenJobs, type ImportOrder, isSameOrder, planTasks } from './import-plan.js';
@@ -257,8 +259,8 @@ export class ImportJobs {
       note,
     }: { readonly signal: AbortSignal; readonly note: (records: readonly SegmentRecord[]) => void },
   ): Promise<ImportingJob> {
-    const { catalog, peers, waits } = this.#parts;
-    const done = await this.#trying(job.id, signal, async () => {
+    const { peers, waits } = this.#parts;
+    const run = async () => {
       waits.task(job.id, job.tasks, index);
       const wanted = Math.max(1, job.vchannels.length);
       const { ID, count } = await peers.rootCoord.allocID({ count: wanted });
@@ -268,11 +270,26 @@ export class ImportJobs {
         { job: record, segmentIds, taskIndex: index },
         { signal, metadata: {} },
       );
-    });
-    note(done.segments);
-    return this.#commits.decide(job.id, async (now) => {
+    };
+    for (let tries = 1; ; tries++) {
+      const done = await this.#trying(job.id, signal, run);
+      note(done.segments);
+      try {
+        return await this.#noteDone(job.id, index, done);
+      } catch (error) {
+        const isGone = error instanceof ElanusError && error.key === 'object_not_found';
+        if (!isGone || tries >= TASK_TRIES_MAX || signal.aborted) throw error;
+      }
+    }
+  }
+
+  /** @throws object_not_found files of the task were taken for orphans while nothing named them: it is to be run again */
+  #noteDone(jobId: bigint, index: number, done: ImportFilesResponse): Promise<ImportingJob> {
+    const { catalog, orphans } = this.#parts;
+    return this.#commits.decide(jobId, async (now) => {
       if (now.state !== 'importing') throw endedError(now);
       const { segments, rowCount, groupRows } = done;
+      await orphans.checkKept(segments.flatMap(keysOf));
       const next = moveImportJob(now, { kind: 'task_done', index, done: { segments, rowCount, groupRows } });
       await catalog.save({ jobs: [next] });
       return next;

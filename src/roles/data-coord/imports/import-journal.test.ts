@@ -115,6 +115,36 @@ describe('acceptance of imports', () => {
     }
   });
 
+  it('(3) files that were taken for orphans while their task was under way are written again', async () => {
+    const key = 'insert_log/7/70/5000/0/1';
+    const asked: number[] = [];
+    const running = await fresh({
+      ...nodeOf(async (request, signal) => {
+        asked.push(request.taskIndex);
+        if (asked.length > 1) {
+          const { segments: _, ...done } = await doneTask(request, signal);
+          return { ...done, segments: [segment(6000n + BigInt(asked.length), { state: 'importing' })] };
+        }
+        const { objectStore, timers } = running.platform;
+        await objectStore.put(key, [new Uint8Array(1)]);
+        // The channel changes hands: its next owner writes under later ids, and what nobody names yet looks old.
+        await running.registry.acquireChannels({ serverId: 9n });
+        for (let looks = 0; looks < 50 && (await objectStore.size(key)) !== undefined; looks++)
+          await timers.sleep(100);
+        const files = [{ key, bytes: 1n, crc32: 0, fieldIds: [100n], rowCount: 10n }];
+        const written = segment(5000n, { state: 'importing', files });
+        return { segments: [written], rowCount: 10n, groupRows: [10n] };
+      }),
+      rootCoord: { allocID: async ({ count }) => ({ ID: 9000n, count }) },
+    });
+    largeFiles(running);
+    await watch(running);
+    await running.run(running.calls.importV2(order(1n)));
+    await running.cluster.world.advance(10_000);
+    expect(asked).toEqual([0, 0, 1, 2]);
+    expect(await stateOf(running, 1n)).toMatchObject({ state: 'completed', importedRows: 30n });
+  });
+
   it('(4) one key is one job for a day at least, and another request under it is refused', async () => {
     const running = await begun(doneTask);
     const keyed = (id: bigint, key: string, more: object = {}) =>
