@@ -138,7 +138,7 @@ export function searchCounting(
     at = 0;
   store<u64>(entries, first);
   mark(nodeOf(first), m);
-    for (let i = 0; i < seedCount; i++) {
+  for (let i = 0; i < seedCount; i++) {
     const seed = load<u64>(seedsAt() + ((<usize>i) << 3));
     if (isMarked(nodeOf(seed), m)) continue;
     mark(nodeOf(seed), m);

@@ -5,6 +5,18 @@ import { Kernel } from '#base/kernel-module.js';
 import { graphKernelBase64 } from '#index/gen/graph-kernel.js';
 import { graphRelaxedKernelBase64 } from '#index/gen/graph-relaxed-kernel.js';
 
+/** A walk over rows that count (kernels/graph/filtered.ts), over codes or over records. */
+type CountingWalk = [
+  query: number,
+  narrow: number,
+  wide: number,
+  far: number,
+  excluded: number,
+  farBelow: number,
+  sampled: number,
+  budget: number,
+];
+
 export interface GraphKernel {
   useCodes(mode: number, dims: number, address: number, stride: number, centroids: number): void;
   useUpperCodes(address: number, stride: number): void;
@@ -28,18 +40,7 @@ export interface GraphKernel {
   lastEpoch(): number;
   keysOfAll(query: number, ids: number, count: number, out: number): void;
   search(query: number, ef: number): number;
-  searchCounting(
-    ...args: [
-      query: number,
-      narrow: number,
-      wide: number,
-      far: number,
-      excluded: number,
-      farBelow: number,
-      sampled: number,
-      budget: number,
-    ]
-  ): number;
+  searchCounting(...args: CountingWalk): number;
   /** Work of the last walk among nodes that count, in nodes that are scored. */
   workDone(): number;
   scanCounting(query: number, ef: number, excluded: number): number;
@@ -97,18 +98,7 @@ export interface GraphKernel {
   ): void;
   makeTable(query: number, dim: number, scale: number): void;
   searchRecords(query: number, ef: number, most: number): number;
-  searchRecordsCounting(
-    ...args: [
-      query: number,
-      narrow: number,
-      wide: number,
-      far: number,
-      excluded: number,
-      farBelow: number,
-      sampled: number,
-      budget: number,
-    ]
-  ): number;
+  searchRecordsCounting(...args: CountingWalk): number;
 }
 
 export const graphKernel = new Kernel<GraphKernel>(graphKernelBase64, graphRelaxedKernelBase64);
