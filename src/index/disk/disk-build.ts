@@ -6,6 +6,7 @@ import type { IndexRegion, IndexWorkers } from '#index/block/vector-index.js';
 import type { CodeForm } from '#index/graph/codes/graph-codes.js';
 import { buildGraph } from '#index/graph/graph-build.js';
 import type { BuildOptions, GraphSpec, SourceVectors } from '#index/graph/graph-spec.js';
+import { COPY_SECTIONS } from '#index/graph/nodes/copies-of-rows.js';
 import { graphParams } from '#index/graph/nodes/graph-layout.js';
 import { type Crc32, DISK_INDEX_TYPE, diskLayout } from './disk-layout.js';
 import { type DiskFile, pagedFile } from './paged-file.js';
@@ -64,7 +65,7 @@ function codeFormFor({ pqCodeBudgetRatio, elementType }: DiskSpec): CodeForm {
 
 /** What a loaded index keeps: no links, and no upper layers, as walks begin at the nearest of some nodes, found by codes. */
 function memoryBlock({ meta, sections }: IndexBlock): Uint8Array {
-  const kept = ['frame', 'codes', 'rows'].flatMap((name) => {
+  const kept = ['frame', 'codes', 'rows', ...Object.values(COPY_SECTIONS)].flatMap((name) => {
     const bytes = sections.get(name);
     return bytes === undefined ? [] : [[name, bytes] as const];
   });

@@ -3,7 +3,7 @@
 import { must } from '#base/assert.js';
 import { alignUp } from '#base/bytes.js';
 import { type ElementType, elementTypes, vectorBytes } from '#index/block/element-type.js';
-import { decodeIndexBlock } from '#index/block/index-block.js';
+import { decodeIndexBlock, type IndexBlock } from '#index/block/index-block.js';
 import { isMetricType } from '#index/block/metric.js';
 import {
   type IndexPlacement,
@@ -14,6 +14,8 @@ import {
   sectionOf,
 } from '#index/block/vector-index.js';
 import { codeBytes, isCodeForm, queryBytes } from '#index/graph/codes/graph-codes.js';
+import { CopiesOfRows, copiesIn } from '#index/graph/nodes/copies-of-rows.js';
+import { checkCopies } from '#index/graph/nodes/graph-check.js';
 import { type GraphParams, graphParams } from '#index/graph/nodes/graph-layout.js';
 import type { ScoringPlace } from './disk-found.js';
 import { DISK_INDEX_TYPE, type DiskHead, type DiskLayout, diskCorrupt, diskLayout } from './disk-layout.js';
@@ -70,8 +72,10 @@ export interface DiskIndex<Region extends IndexRegion = IndexRegion> extends Loa
   readonly walkAt: number;
   /** In it, for what was read. */
   readonly scoring: ScoringPlace;
-  /** Rows by node; undefined: the same. */
+  /** Rows by node, of rows with one vector the first; undefined: the same. */
   readonly rows: Uint32Array | undefined;
+  /** Rows whose vectors are those of other rows, which have the nodes. */
+  readonly copies: CopiesOfRows | undefined;
   /** Nodes by row, NO_NODE where a row has no vector; undefined: the same. */
   readonly nodeOf: Uint32Array | undefined;
   /** Bit set: the row has no vector. Undefined: all have one. */
@@ -122,9 +126,8 @@ export function loadDiskIndex<Region extends IndexRegion>(
   }
   sectionOf(block, 'codes', nodes * codeStride);
   sectionOf(block, 'frame', meta.dim * 20);
-  const maps = hasRows
-    ? rowMaps(sectionOf(block, 'rows', nodes * 4), nodes, meta.rowCount, corrupt)
-    : undefined;
+  checkCopies(block);
+  const maps = hasRows ? rowMaps(block, nodes, corrupt) : undefined;
   const work = diskWork(meta.dim, width);
   const loaded = placeIndex(workers, block, work.bytes, workers.parallelism);
   const walkAt = loaded.placement.workOffset + loaded.placement.workBytes * workers.parallelism;
@@ -147,6 +150,7 @@ export function loadDiskIndex<Region extends IndexRegion>(
       rows: work.exactRows,
     },
     rows: maps && new Uint32Array(loaded.region.memory.buffer, sectionPlace(loaded.placement, 'rows'), nodes),
+    copies: CopiesOfRows.in(loaded.region.memory, loaded.placement.sections),
     nodeOf: maps?.nodeOf,
     nullBits: maps?.nullBits,
     bytes: loaded.bytes + (maps === undefined ? 0 : meta.rowCount * 4 + (maps.nullBits?.length ?? 0)),
@@ -156,7 +160,9 @@ export function loadDiskIndex<Region extends IndexRegion>(
 export const sectionPlace = (placement: IndexPlacement, name: string): number =>
   must(placement.sections[name], `section ${name}`).offset;
 
-function rowMaps(section: Uint8Array, nodes: number, rowCount: number, corrupt: (fact: string) => Error) {
+function rowMaps(block: IndexBlock, nodes: number, corrupt: (fact: string) => Error) {
+  const { rowCount } = block.meta;
+  const section = sectionOf(block, 'rows', nodes * 4);
   const view = new DataView(section.buffer, section.byteOffset, section.length);
   const nodeOf = new Uint32Array(rowCount).fill(NO_NODE);
   for (let node = 0; node < nodes; node++) {
@@ -165,7 +171,14 @@ function rowMaps(section: Uint8Array, nodes: number, rowCount: number, corrupt: 
       throw corrupt(`node ${node} is row ${row} of ${rowCount}, or another node is`);
     nodeOf[row] = node;
   }
-  if (nodes === rowCount) return { nodeOf, nullBits: undefined };
+  let withNode = nodes;
+  for (const [first, copy] of copiesIn(block)) {
+    if (nodeOf[copy] !== NO_NODE || nodeOf[first] === NO_NODE)
+      throw corrupt(`row ${copy} is a copy of row ${first}, and has a node of its own or the other has none`);
+    nodeOf[copy] = nodeOf[first] as number;
+    withNode++;
+  }
+  if (withNode === rowCount) return { nodeOf, nullBits: undefined };
   const nullBits = new Uint8Array(Math.ceil(rowCount / 8));
   for (let row = 0; row < rowCount; row++) {
     if (nodeOf[row] === NO_NODE) nullBits[row >> 3] = (nullBits[row >> 3] as number) | (1 << (row & 7));

@@ -16,6 +16,7 @@ import type {
 } from '#index/block/vector-index.js';
 import { encodeQuery, type Frame, isCodeForm } from '#index/graph/codes/graph-codes.js';
 import { NIL } from '#index/graph/nodes/graph-layout.js';
+import { bitsWithCopies } from '#index/graph/nodes/node-bits.js';
 import { DiskFound, type Hit } from './disk-found.js';
 import { type DiskIndex, sectionPlace } from './disk-index.js';
 import { diskCorrupt, pageOf, recordAt } from './disk-layout.js';
@@ -71,6 +72,9 @@ export async function diskSearch<Region extends IndexRegion>(
   const bytes = bytesView(queries);
   const width = vectorBytes(index.elementType, index.placement.dim);
   const found: Hit[][] = new Array(bytes.length / width);
+  const { region, placement } = index;
+  const outOfReach = input.excluded && bitsWithCopies(region.memory, placement, input.excluded);
+  const asked = { ...input, ...(outOfReach && { outOfReach }) };
   let next = 0;
   const lane = async (): Promise<void> => {
     while (next < found.length) {
@@ -79,7 +83,7 @@ export async function diskSearch<Region extends IndexRegion>(
         index,
         pages,
         workers,
-        input,
+        asked,
         bytes.slice(query * width, (query + 1) * width),
         signal,
       );
@@ -100,21 +104,28 @@ export async function diskSearch<Region extends IndexRegion>(
   };
 }
 
+interface AskedSearch extends DiskSearchInput {
+  /** Bit set: neither the row of a node nor a copy of it counts. */
+  readonly outOfReach?: Uint8Array;
+}
+
 class DiskQuery<Region extends IndexRegion> {
   readonly #index: DiskIndex<Region>;
   readonly #pages: DiskPages;
   readonly #workers: IndexWorkers<Region>;
-  readonly #input: DiskSearchInput;
+  readonly #input: AskedSearch;
   readonly #bytes: Uint8Array;
   readonly #signal: AbortSignal | undefined;
   readonly #coded: Uint8Array;
+  /** Rows that have a vector, and those of them that count. */
+  readonly #members: number;
   readonly #passing: number;
 
   constructor(
     index: DiskIndex<Region>,
     pages: DiskPages,
     workers: IndexWorkers<Region>,
-    input: DiskSearchInput,
+    input: AskedSearch,
     bytes: Uint8Array,
     signal: AbortSignal | undefined,
   ) {
@@ -125,8 +136,9 @@ class DiskQuery<Region extends IndexRegion> {
     this.#bytes = bytes;
     this.#signal = signal;
     this.#coded = encoded(index, bytes);
-    const { nodes } = index.params;
-    this.#passing = Math.min(nodes, input.excluded === undefined ? nodes : (input.passing ?? nodes));
+    const members = index.params.nodes + (index.copies?.count ?? 0);
+    this.#members = members;
+    this.#passing = Math.min(members, input.excluded === undefined ? members : (input.passing ?? members));
   }
 
   async run(): Promise<Hit[]> {
@@ -138,13 +150,19 @@ class DiskQuery<Region extends IndexRegion> {
     for (let size = Math.min(asked, SEARCH_LIST_MAX); ; size = Math.min(size * 2, SEARCH_LIST_MAX)) {
       const { hits, isAll } = await this.#nearest(size);
       if (!isRange) {
+        const nearest = this.#withCopies(hits, k);
         // The nearest may all be rows that do not count.
-        return hits.length < Math.min(k, passing) ? (await this.#scan(size)).hits : hits;
+        return nearest.length < Math.min(k, passing)
+          ? this.#withCopies((await this.#scan(size)).hits, k)
+          : nearest;
       }
       const metric = this.#index.placement.metric as MetricType;
       // What was read beyond the nearest `size` lies scattered: it says nothing about the distances in between.
       const reached = isAll ? hits : hits.slice(0, size);
-      const within = reached.filter(({ score }) => isInRange(metric, score, radius, rangeFilter));
+      const within = this.#withCopies(
+        reached.filter(({ score }) => isInRange(metric, score, radius, rangeFilter)),
+        Number.POSITIVE_INFINITY,
+      );
       // Codes order rows roughly: a few beyond the far end may have come before others within.
       const beyond = reached.filter(({ score }) => !isInRange(metric, score, radius)).length;
       const isPast = beyond * PAST_SHARE > reached.length;
@@ -156,8 +174,9 @@ class DiskQuery<Region extends IndexRegion> {
   async #nearest(size: number): Promise<{ hits: Hit[]; isAll: boolean }> {
     const { nodes } = this.#index.params;
     const passing = this.#passing;
-    if (passing <= size || passing < nodes * SCAN_SHARE) return this.#scan(size);
-    const hits = await this.#walk(Math.min(nodes, SEARCH_LIST_MAX, Math.ceil((size * nodes) / passing)));
+    const members = this.#members;
+    if (passing <= size || passing < members * SCAN_SHARE) return this.#scan(size);
+    const hits = await this.#walk(Math.min(nodes, SEARCH_LIST_MAX, Math.ceil((size * members) / passing)));
     // A walk can end before it is full: parts of the graph may be out of its reach.
     return hits === undefined ? this.#scan(size) : { hits, isAll: false };
   }
@@ -181,9 +200,9 @@ class DiskQuery<Region extends IndexRegion> {
 
   async #nearestByCode(size: number): Promise<Uint32Array> {
     const { placement, region, nodeOf } = this.#index;
-    const { excluded, rows } = this.#input;
+    const { outOfReach: excluded, rows } = this.#input;
     if (rows !== undefined && rows.length <= size)
-      return Uint32Array.from(rows, (row) => nodeOf?.[row] ?? row);
+      return Uint32Array.from(new Set(Array.from(rows, (row) => nodeOf?.[row] ?? row)));
     const scan: DiskScanInput = {
       index: placement,
       query: this.#coded,
@@ -300,11 +319,23 @@ class DiskQuery<Region extends IndexRegion> {
 
   #take(node: number, page: Uint8Array, found: DiskFound): void {
     const { layout, rows } = this.#index;
-    const { excluded } = this.#input;
+    const { outOfReach: excluded } = this.#input;
     const row = rows === undefined ? node : (rows[node] as number);
     if (excluded !== undefined && ((excluded[row >> 3] ?? 0) & (1 << (row & 7))) !== 0) return;
     const at = recordAt(layout, node) + layout.links * 4;
     found.add(row, page.subarray(at, at + layout.vectorBytes));
+  }
+
+  /** The best `k` of what was found and of its copies, those that count. */
+  #withCopies(hits: Hit[], k: number): Hit[] {
+    const { copies } = this.#index;
+    if (copies === undefined) return hits;
+    const { rows, scores } = copies.expanded(
+      { rows: Uint32Array.from(hits, (hit) => hit.row), scores: Float32Array.from(hits, (hit) => hit.score) },
+      k,
+      this.#input.excluded,
+    );
+    return Array.from(rows, (row, i) => ({ row, score: scores[i] as number }));
   }
 
   /** Working memory is the index's, and shared: what is in it lasts until the walk gives others a turn. */

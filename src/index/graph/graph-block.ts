@@ -58,7 +58,12 @@ export function graphBlock(
     ...(spec.learnsLevels === true ? [[LEVELS_SECTION, new Uint8Array(LEVELS_BYTES)] as const] : []),
     ...(hasRows ? [['rows', section(layout.finalRows, nodes * 4)] as const] : []),
     ...(hasRows && spec.isScored
-      ? [['nodeOf', nodesOfRows(new Uint32Array(memory.buffer, layout.finalRows, nodes), rowCount)] as const]
+      ? [
+          [
+            'nodeOf',
+            nodesOfRows(new Uint32Array(memory.buffer, layout.finalRows, nodes), rowCount, plan.copies),
+          ] as const,
+        ]
       : []),
   ];
   return encodeIndexBlock(
@@ -89,8 +94,12 @@ function copySections(copies: RowCopies | undefined): Sections {
 }
 
 /** NIL where a row has no vector. */
-function nodesOfRows(rows: Uint32Array, rowCount: number): Uint8Array {
+function nodesOfRows(rows: Uint32Array, rowCount: number, copies: RowCopies | undefined): Uint8Array {
   const nodeOf = new Uint32Array(rowCount).fill(NIL);
   for (const [node, row] of rows.entries()) nodeOf[row] = node;
+  for (let group = 0, at = 0; copies !== undefined && group < copies.firsts.length; group++) {
+    const node = nodeOf[copies.firsts[group] as number] as number;
+    for (const end = copies.ends[group] as number; at < end; at++) nodeOf[copies.copies[at] as number] = node;
+  }
   return new Uint8Array(nodeOf.buffer);
 }

@@ -48,20 +48,19 @@ interface Unfit {
   readonly form: CodeForm;
 }
 
-/** Undefined where there are few, and where rows are scored or read by their nodes. */
+/** Undefined where there are few. */
 async function copiesIn<Region extends IndexRegion>(
   workers: IndexWorkers<Region>,
   spec: GraphSpec,
   { region, place }: SourceVectors<Region>,
   signal?: AbortSignal,
 ): Promise<RowCopies | undefined> {
-  if (spec.isScored || spec.isPaged) return undefined;
-  return workers.run<RowCopies | undefined>(
-    'rowCopies',
-    { place, rows: presentRows(spec) } satisfies RowCopiesInput,
-    [region],
-    signal,
-  );
+  const input: RowCopiesInput = {
+    place,
+    rows: presentRows(spec),
+    ...(spec.isPaged === true && { isToTheBit: true }),
+  };
+  return workers.run<RowCopies | undefined>('rowCopies', input, [region], signal);
 }
 
 async function buildBy<Region extends IndexRegion>(

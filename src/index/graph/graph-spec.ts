@@ -23,7 +23,7 @@ export interface GraphSpec {
   readonly pq?: GraphPqSpec;
   /** Rows are scored by the codes: the block says the node of each row too, where that is not its number. */
   readonly isScored?: boolean;
-  /** Records in a file hold the vectors, one for each row. */
+  /** Records in a file hold the vectors, one for each node: a vector is read as it is in the first of its rows. */
   readonly isPaged?: boolean;
   /** Room for what searches of each level need, which is learned when the block is there. */
   readonly learnsLevels?: boolean | undefined;

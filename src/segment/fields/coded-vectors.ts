@@ -7,6 +7,7 @@ import type { WalkPlan } from '#index/block/walk-plan.js';
 import type { CodedIndexParts } from '#index/coded-index.js';
 import { DiskFound, type Hit, type ScoringPlace } from '#index/disk/disk-found.js';
 import { FLAT_K_MAX } from '#index/flat/flat-search.js';
+import { COPY_SECTIONS } from '#index/graph/nodes/copies-of-rows.js';
 import { GRAPH_POOL_MAX, graphParams, NIL, workLayout } from '#index/graph/nodes/graph-layout.js';
 import { CODES_SEARCH_TASK, type SearchableIndex } from '#index/vector-indexes.js';
 import type { SharedRegion } from '#platform/workers.js';
@@ -169,7 +170,8 @@ type CodedSearch = Parameters<SegmentIndex['search']>[1];
 function nullBitsOf({ placement, region }: SearchableIndex<SharedRegion>): Uint8Array | undefined {
   const { nodes } = graphParams(placement);
   const { rowCount, sections } = placement;
-  if (nodes === rowCount || sections.nodeOf === undefined) return undefined;
+  const copies = (sections[COPY_SECTIONS.copies]?.bytes ?? 0) >> 2;
+  if (nodes + copies === rowCount || sections.nodeOf === undefined) return undefined;
   const bits = new Uint8Array(Math.ceil(rowCount / 8));
   for (const [row, node] of new Uint32Array(
     region.memory.buffer,

@@ -32,9 +32,10 @@ export function rowsEstimate(schema: CollectionSchema, record: SegmentRecord, th
     const file = diskFileOf(record, field.fieldID);
     if (file !== undefined && isCodedFile(file.key))
       bytes += codedEstimate(file, vectorWidth(field), rows, threads);
-    // A disk index keeps codes in memory, a byte a dim at most unless these did not rank the vectors, and two maps of rows.
+    // A disk index keeps codes in memory, a byte a dim at most unless these did not rank the vectors, two maps of rows, and which
+    // are copies of others.
     else if (file !== undefined)
-      rowBytes += dimOf(field) * codeBytesADim(file.builtAs) + 64 + OFFSET_BYTES * 2;
+      rowBytes += dimOf(field) * codeBytesADim(file.builtAs) + 64 + OFFSET_BYTES * 3;
     else if (isDenseVector(field.dataType)) rowBytes += vectorWidth(field) + VECTOR_ROW_BYTES;
     else if (width !== undefined) rowBytes += width + 1;
     else {

@@ -18,6 +18,8 @@ export interface RowCopiesInput {
   readonly place: ExactVectors;
   /** Ascending. */
   readonly rows: Uint32Array;
+  /** Zeros of either sign differ: the first row is read in place of its copies. */
+  readonly isToTheBit?: boolean;
 }
 
 /** Fewer copies than one in so many rows, none of them of one vector alone in more than GROUP_MAX, do a graph no harm. */
@@ -30,13 +32,13 @@ const SIGN = 0x80000000;
 
 /** A task: memory 0 has the vectors. @returns undefined when there are few copies */
 export function rowCopies(
-  { place, rows }: RowCopiesInput,
+  { place, rows, isToTheBit = false }: RowCopiesInput,
   context: { readonly memories: readonly WebAssembly.Memory[] },
 ): RowCopies | undefined {
   const { buffer } = must(context.memories[0], 'memory of the vectors');
   const bytes = vectorBytes(place.elementType ?? 'float32', place.dim);
   const isFloat = (place.elementType ?? 'float32') === 'float32';
-  const same = isFloat ? floatRows(buffer, bytes) : byteRows(buffer, bytes);
+  const same = isFloat ? floatRows(buffer, bytes, isToTheBit) : byteRows(buffer, bytes);
   const firstOf = firstRows(same, rows, (row) => addressOfRow(place, row, bytes));
   const counts = new Map<number, number>();
   let [total, largest] = [0, 0];
@@ -84,13 +86,13 @@ interface Sameness {
   isEqual(a: number, b: number): boolean;
 }
 
-/** Zeros of either sign are equal. */
-function floatRows(buffer: ArrayBufferLike, bytes: number): Sameness {
+function floatRows(buffer: ArrayBufferLike, bytes: number, isToTheBit: boolean): Sameness {
   const words = new Uint32Array(buffer, 0, Math.floor(buffer.byteLength / 4));
   const count = bytes >> 2;
+  const zero = isToTheBit ? 0 : SIGN;
   const wordAt = (i: number): number => {
     const word = words[i] as number;
-    return word === SIGN ? 0 : word;
+    return word === zero ? 0 : word;
   };
   return {
     hashOf(at) {

@@ -1,7 +1,7 @@
 // The copies that belong to rows of a graph index (row-copies.ts), as its block has them: which rows count because a copy of theirs does,
 // and the copies of what a walk found.
-import { assert } from '#base/assert.js';
-import { COPIES_SECTION } from '#index/block/index-block.js';
+import { assert, must } from '#base/assert.js';
+import { COPIES_SECTION, type IndexBlock } from '#index/block/index-block.js';
 import type { SectionPlace } from '#index/block/vector-index.js';
 import type { Hits } from '#index/flat/row-scores.js';
 
@@ -81,6 +81,25 @@ export class CopiesOfRows {
       else high = middle;
     }
     return this.#firsts[low] === row ? low : -1;
+  }
+}
+
+/** Each copy of a checked block, behind its first row. */
+export function* copiesIn(block: IndexBlock): Iterable<readonly [first: number, copy: number]> {
+  if (!block.sections.has(COPY_SECTIONS.copies)) return;
+  const words = (name: string): DataView => {
+    const bytes = must(block.sections.get(name), `section ${name}`);
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  };
+  const [firsts, ends, copies] = [
+    words(COPY_SECTIONS.firsts),
+    words(COPY_SECTIONS.ends),
+    words(COPY_SECTIONS.copies),
+  ];
+  for (let group = 0, at = 0; group * 4 < firsts.byteLength; group++) {
+    const first = firsts.getUint32(group * 4, true);
+    for (const end = ends.getUint32(group * 4, true); at < end; at++)
+      yield [first, copies.getUint32(at * 4, true)];
   }
 }
 

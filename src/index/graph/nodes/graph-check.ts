@@ -4,7 +4,7 @@ import { ElanusError } from '#base/errors.js';
 import type { IndexBlock, IndexMeta } from '#index/block/index-block.js';
 import { sectionOf } from '#index/block/vector-index.js';
 import { codeBytes, isCodeForm } from '#index/graph/codes/graph-codes.js';
-import { COPY_SECTIONS } from './copies-of-rows.js';
+import { COPY_SECTIONS, copiesIn } from './copies-of-rows.js';
 import { graphParams, NIL } from './graph-layout.js';
 import { decodeLevels } from './level-widths.js';
 
@@ -52,8 +52,8 @@ export function checkLayers(block: IndexBlock, links: LinkPlace): void {
   checkIds(block, { section: 'upper', count: lists * degree, most: upperNodes, isNilAllowed: true });
   checkIds(block, { section: 'upperOf', count: upperNodes, most: lists + 1 });
   if (hasRows) checkIds(block, { section: 'rows', count: nodes, most: meta.rowCount });
+  checkCopies(block);
   if (block.sections.has('nodeOf')) checkNodes(block);
-  if (block.sections.has(COPY_SECTIONS.copies)) checkCopies(block);
   checkDescent(block, { entry, top, lists });
 }
 
@@ -117,8 +117,10 @@ function checkIds(block: IndexBlock, expected: ExpectedIds): void {
   }
 }
 
-function checkCopies(block: IndexBlock): void {
+/** @throws data_corrupt */
+export function checkCopies(block: IndexBlock): void {
   const { meta, sections } = block;
+  if (!sections.has(COPY_SECTIONS.copies)) return;
   const { nodes } = graphParams(meta);
   const { rowCount } = meta;
   const countOf = (name: string): number => Math.floor((sections.get(name)?.length ?? 0) / 4);
@@ -143,10 +145,17 @@ function checkNodes(block: IndexBlock): void {
   const { nodes, hasRows } = graphParams(meta);
   const nodeOf = words(block, 'nodeOf', meta.rowCount);
   const rows = hasRows ? words(block, 'rows', nodes) : undefined;
+  const copies = new Map(Array.from(copiesIn(block), ([first, copy]) => [copy, first]));
   for (let row = 0, listed = 0; row < meta.rowCount || listed !== nodes; row++) {
     const node = row < meta.rowCount ? nodeOf.getUint32(row * 4, true) : NIL;
     if (row >= meta.rowCount) throw corruptGraph(meta, `${listed} of ${nodes} nodes are of rows`);
     if (node === NIL) continue;
+    const first = copies.get(row);
+    if (first !== undefined) {
+      if (nodeOf.getUint32(first * 4, true) !== node)
+        throw corruptGraph(meta, `the node of row ${row} is ${node}, which is not that of row ${first}`);
+      continue;
+    }
     if (node >= nodes || rows?.getUint32(node * 4, true) !== row)
       throw corruptGraph(meta, `the node of row ${row} is ${node}, which is not of that row`);
     listed++;

@@ -18,7 +18,7 @@ export function bitsByNode(
   const { nodes } = graphParams(placement);
   const { offset } = must(placement.sections.rows, 'section rows');
   const rowOf = new Uint32Array(memory.buffer, offset, nodes);
-  const byRow = withCopies(memory, placement, excluded);
+  const byRow = bitsWithCopies(memory, placement, excluded);
   const byNode = new Uint8Array(new SharedArrayBuffer(excludedBytes(nodes)));
   for (let node = 0; node < nodes; node++) {
     const row = rowOf[node] as number;
@@ -28,7 +28,12 @@ export function bitsByNode(
   return byNode;
 }
 
-function withCopies(memory: WebAssembly.Memory, placement: IndexPlacement, excluded: Uint8Array): Uint8Array {
+/** @returns by row; rows with a node that do not count, but of which a copy does, count as well */
+export function bitsWithCopies(
+  memory: WebAssembly.Memory,
+  placement: IndexPlacement,
+  excluded: Uint8Array,
+): Uint8Array {
   const copies = CopiesOfRows.in(memory, placement.sections);
   if (copies === undefined) return excluded;
   const bits = new Uint8Array(excludedBytes(placement.rowCount));

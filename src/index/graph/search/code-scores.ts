@@ -9,6 +9,7 @@ import type { Hits, RowScores, ScoreBounds } from '#index/flat/row-scores.js';
 import { nearestByCode } from '#index/graph/codes/code-nearest.js';
 import { decodeCode } from '#index/graph/codes/code-vectors.js';
 import { type CodeForm, rescored } from '#index/graph/codes/graph-codes.js';
+import { COPY_SECTIONS } from '#index/graph/nodes/copies-of-rows.js';
 import { graphParams, NIL } from '#index/graph/nodes/graph-layout.js';
 import type { GraphSearchPlace } from './graph-walks.js';
 
@@ -26,6 +27,7 @@ export class CodeScores implements RowScores {
   readonly #codesAt: number;
   readonly #rows: Uint32Array | undefined;
   readonly #nodeOf: Uint32Array | undefined;
+  readonly #hasCopies: boolean;
   readonly #query: Float32Array;
   readonly #vector: Float32Array;
   /** Cosine: what the frame took off vectors, as it is in the frame. Inner products are of vectors with it. */
@@ -43,6 +45,7 @@ export class CodeScores implements RowScores {
     this.#nodeOf = hasRows
       ? new Uint32Array(memory.buffer, sectionAt(index, 'nodeOf'), index.rowCount)
       : undefined;
+    this.#hasCopies = index.sections[COPY_SECTIONS.copies] !== undefined;
     this.#query = new Float32Array(index.dim);
     this.#vector = new Float32Array(index.dim);
     this.#shift = this.#metric === 'COSINE' ? this.#framedMean() : undefined;
@@ -65,6 +68,7 @@ export class CodeScores implements RowScores {
       for (let i = 0; i < query.length; i++) query[i] = (query[i] as number) + (shift[i] as number);
   }
 
+  /** The first of rows with one code, once; copies are the caller's to add. */
   best(rows: Uint32Array, k: number, worth: number, bounds?: ScoreBounds): Hits {
     const nodes = this.#nodesOf(rows);
     // A range may begin behind the nearest.
@@ -86,10 +90,13 @@ export class CodeScores implements RowScores {
   #nodesOf(rows: Uint32Array): Uint32Array {
     if (this.#nodeOf === undefined) return rows;
     const nodes = new Uint32Array(rows.length);
+    const met = this.#hasCopies ? new Set<number>() : undefined;
     let count = 0;
     for (let i = 0; i < rows.length; i++) {
       const node = this.#nodeOf[rows[i] as number] ?? NIL;
-      if (node !== NIL) nodes[count++] = node;
+      if (node === NIL || met?.has(node)) continue;
+      met?.add(node);
+      nodes[count++] = node;
     }
     return nodes.subarray(0, count);
   }

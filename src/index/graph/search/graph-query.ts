@@ -318,7 +318,9 @@ export class GraphQuery {
       ...(radius !== undefined && { radius }),
       ...(rangeFilter !== undefined && { rangeFilter }),
     };
-    const hits = this.#scores.best(ids, k, this.#worth(k), bounds);
+    const best = this.#scores.best(ids, k, this.#worth(k), bounds);
+    const hits =
+      this.#scores.isByCodes && this.#copies ? this.#copies.expanded(best, k, this.#input.excluded) : best;
     rows.set(hits.rows, at);
     scores.set(hits.scores, at);
     return hits.rows.length;
