@@ -10,6 +10,7 @@ import { decodeDiskHead, pageOf, recordAt, SECTOR_BYTES } from '#index/disk/disk
 import type { BuildParams } from '#model/params/index-types.js';
 import { buildDisk, type DiskFixture, pagesOfFile, searchDisk } from '../../test/support/disk-index.js';
 import { findByCodes } from '../../test/support/graph-codes.js';
+import { findGrowing, growGraph } from '../../test/support/growing-graph.js';
 import { shareNear } from '../../test/support/uneven-recall.js';
 import {
   bits,
@@ -60,6 +61,10 @@ const types: Readonly<Record<string, Type>> = {
   DISKANN: {
     make: (values) => buildDisk(values, DIM, 'L2', { maxDegree: 56, searchListSize: 100 }),
     search: (fixture, query, k, rest) => searchDisk(fixture as DiskFixture, query, k, rest),
+  },
+  growing: {
+    make: (all) => growGraph(all, DIM, 'L2'),
+    search: (fixture, query, k, rest) => findGrowing(fixture, query, k, rest),
   },
 };
 

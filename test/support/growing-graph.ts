@@ -1,8 +1,25 @@
 // Graphs over growing segments in tests, searched as the others are.
 
+import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { VectorStore } from '#index/flat/vector-store.js';
 import { GrowingGraph } from '#index/graph/growing-graph.js';
-import { type Fixture, hnsw, workers } from './vector-index.js';
+import { graphParams } from '#index/graph/nodes/graph-layout.js';
+import { bits, type Fixture, find, hnsw, workers } from './vector-index.js';
+
+/** A search as a growing segment makes it: rows that are not there yet do not count. */
+export function findGrowing(
+  fixture: Fixture,
+  query: Uint8Array,
+  k: number,
+  rest: Partial<IndexSearchInput> = {},
+): IndexSearchOutput {
+  const { rowCount } = fixture.spec;
+  const { excluded = new Uint8Array(0), passing = rowCount } = rest;
+  const { rowRoom } = graphParams(fixture.index.placement);
+  const isOut = (row: number): boolean =>
+    row >= rowCount || ((excluded[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
+  return find(fixture, query, k, { ...rest, excluded: bits(rowRoom + 1, isOut), passing });
+}
 
 /** The `block` of the fixture is not of use. */
 export async function growGraph(

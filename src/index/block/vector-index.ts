@@ -20,6 +20,15 @@ export interface IndexPlacement extends IndexMeta {
   /** Working memory of thread t: [workOffset + t * workBytes, + workBytes). Zero when the region is new. */
   readonly workOffset: number;
   readonly workBytes: number;
+  /** For a graph that grows; sections of the block say it of others. */
+  readonly copies?: CopiedRows;
+}
+
+/** Rows that are equal to earlier ones, in groups in the order of their first rows: the copies of `firsts[i]` are `copies[ends[i - 1] .. ends[i])`, ascending. */
+export interface CopiedRows {
+  readonly firsts: Uint32Array;
+  readonly ends: Uint32Array;
+  readonly copies: Uint32Array;
 }
 
 /** Where the exact vectors of rows are, for scoring candidates; of the first region of the task. */

@@ -150,7 +150,7 @@ export function loadDiskIndex<Region extends IndexRegion>(
       rows: work.exactRows,
     },
     rows: maps && new Uint32Array(loaded.region.memory.buffer, sectionPlace(loaded.placement, 'rows'), nodes),
-    copies: CopiesOfRows.in(loaded.region.memory, loaded.placement.sections),
+    copies: CopiesOfRows.in(loaded.region.memory, loaded.placement),
     nodeOf: maps?.nodeOf,
     nullBits: maps?.nullBits,
     bytes: loaded.bytes + (maps === undefined ? 0 : meta.rowCount * 4 + (maps.nullBits?.length ?? 0)),

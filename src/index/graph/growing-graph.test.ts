@@ -4,7 +4,7 @@ import { VectorStore } from '#index/flat/vector-store.js';
 import { graphSearch } from '#index/graph/search/graph-search.js';
 import { drawsOf } from '../../../test/support/uneven-data.js';
 import { shareNear } from '../../../test/support/uneven-recall.js';
-import { workers } from '../../../test/support/vector-index.js';
+import { bits, countClear, workers } from '../../../test/support/vector-index.js';
 import { GrowingGraph } from './growing-graph.js';
 
 const dim = 8;
@@ -68,5 +68,57 @@ describe('long rows among those of a growing segment', () => {
     expect(graph.index?.placement.params.form).toBe('FP32');
     expect(graph.rowCount).toBe(3000);
     expect(recall(graph, values)).toBeGreaterThan(0.9);
+  });
+});
+
+describe('copies among the rows of a growing segment', () => {
+  /** Three rows in ten are new, others copies of an earlier one; behind `fresh` all are. */
+  function withCopies(count: number, fresh: number): Float32Array {
+    const { uniform, gauss } = drawsOf(9);
+    const out = new Float32Array(count * dim);
+    for (let row = 0; row < count; row++) {
+      if (row === 0 || (row < fresh && uniform() < 0.3))
+        for (let d = 0; d < dim; d++) out[row * dim + d] = gauss();
+      else {
+        const from = Math.floor(uniform() * row) * dim;
+        out.copyWithin(row * dim, from, from + dim);
+      }
+    }
+    return out;
+  }
+
+  test('are found however they come, and a search of before finds what there was', async () => {
+    const values = withCopies(9000, 5000);
+    const { region, store } = storeOf(values);
+    const graph = new GrowingGraph(workers, spec);
+    const held: { readonly index: NonNullable<typeof graph.index>; readonly rowCount: number }[] = [];
+    for (const rowCount of [700, 1000, 1300, 4000, 5000, 9000]) {
+      await graph.advance({ region, place: store.place }, rowCount);
+      expect(graph.rowCount).toBe(rowCount);
+      if (graph.index === undefined) throw new Error('nothing is in the graph');
+      held.push({ index: graph.index, rowCount });
+      for (const { index, rowCount: rows } of held) {
+        const room = Number(index.placement.params.rowRoom) + 1;
+        const excluded = bits(room, (row) => row >= rows || row % 5 === 0);
+        const passing = countClear(excluded, room);
+        for (let i = 0; i < 15; i++) {
+          const queries = values.slice(i * 31 * dim, (i * 31 + 1) * dim).map((value) => value * 0.99);
+          const input = { vectors: store.place, queries, k: 25, params: { ef: 64 }, excluded, passing };
+          const hits = graphSearch(
+            { ...input, index: index.placement },
+            { memories: [region.memory, index.region.memory], thread: 0 },
+          );
+          const truth = flatSearch(
+            { ...store.place, metric: 'L2', queries, k: 25, rowBegin: 0, rowEnd: rows, excluded },
+            { memories: [region.memory] },
+          );
+          expect([...hits.rows].every((row) => row < rows && row % 5 !== 0)).toBe(true);
+          expect(new Set(hits.rows).size).toBe(25);
+          expect(shareNear(hits.scores, truth.scores, false)).toBeGreaterThan(0.9);
+        }
+      }
+    }
+    const { params } = held.at(-1)?.index.placement ?? {};
+    expect(params?.hasRows).toBe(true);
   });
 });

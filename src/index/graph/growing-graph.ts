@@ -15,6 +15,7 @@ import {
   rotationSigns,
   stepOf,
 } from '#index/graph/codes/graph-codes.js';
+import { GrowingCopies } from './growing-copies.js';
 
 export interface GrowingSpec {
   readonly metric: 'L2' | 'IP' | 'COSINE';
@@ -22,6 +23,11 @@ export interface GrowingSpec {
   readonly dim: number;
   readonly degree: number;
   readonly efConstruction: number;
+}
+
+interface Room {
+  readonly nodes: number;
+  readonly rows: number;
 }
 
 /** Rows before a graph is begun: the frame needs a sample, and scanning fewer is as fast. */
@@ -43,17 +49,22 @@ interface Source<Region> {
 interface Stage<Region> {
   readonly region: Region;
   readonly place: BuildPlace;
+  /** Bits of searches have room for as many rows. Nodes that are not there yet are of the row behind them. */
+  readonly rowRoom: number;
 }
 
 export class GrowingGraph<Region extends IndexRegion> {
   readonly #workers: IndexWorkers<Region>;
   readonly #spec: GrowingSpec;
+  readonly #copies = new GrowingCopies();
   #stage: Stage<Region> | undefined;
   #rows = 0;
-  /** Rows that there were when codes were measured. */
-  #measuredRows = 0;
-  /** Rows that there were when the graph was mended. */
-  #mendedRows = 0;
+  /** The first so many are linked. */
+  #nodes = 0;
+  /** Nodes that there were when codes were measured. */
+  #measuredNodes = 0;
+  /** Nodes that there were when the graph was mended. */
+  #mendedNodes = 0;
   #users = 0;
   #isReleased = false;
   readonly #retired: Region[] = [];
@@ -69,7 +80,7 @@ export class GrowingGraph<Region extends IndexRegion> {
   }
 
   get bytes(): number {
-    return this.#stage?.place.layout.total ?? 0;
+    return (this.#stage?.place.layout.total ?? 0) + this.#copies.bytes;
   }
 
   /** For `graphSearch`; the caller excludes rows from `rowCount` on. Undefined: nothing is in it yet. */
@@ -77,6 +88,7 @@ export class GrowingGraph<Region extends IndexRegion> {
     const stage = this.#stage;
     if (stage === undefined || this.#rows === 0) return undefined;
     const { layout, nodes, degree, dim, isRotated, step, by } = stage.place;
+    const { copies } = this.#copies;
     const section = (offset: number): { offset: number; bytes: number } => ({ offset, bytes: 0 });
     return {
       region: stage.region,
@@ -92,10 +104,12 @@ export class GrowingGraph<Region extends IndexRegion> {
           form: by,
           codeStride: layout.codeStride,
           step,
-          hasRows: false,
+          hasRows: copies !== undefined,
           isRotated,
           isGrowing: true,
+          rowRoom: stage.rowRoom,
         },
+        ...(copies && { copies }),
         sections: {
           header: section(layout.header),
           frame: section(layout.frame),
@@ -103,6 +117,7 @@ export class GrowingGraph<Region extends IndexRegion> {
           codes: section(layout.codes),
           upper: section(layout.upper),
           upperOf: section(layout.upperOf),
+          rows: section(layout.rows),
         },
         workOffset: layout.work,
         workBytes: layout.workBytes,
@@ -125,16 +140,18 @@ export class GrowingGraph<Region extends IndexRegion> {
   async advance(source: Source<Region>, rowCount: number, signal?: AbortSignal): Promise<void> {
     assert(!this.#isReleased, 'the growing graph was released');
     await this.hold(async () => {
-      await this.#leaveUnfitCodes(source, rowCount, signal);
+      await this.#copies.meet(this.#workers, source, rowCount, signal);
+      await this.#leaveUnfitCodes(source, signal);
       while (this.#rows < rowCount && !this.#isReleased) {
-        const stage = await this.#stageFor(source, rowCount, signal);
+        const stage = await this.#stageFor(source, signal);
+        this.#writeRows(stage);
         const place: BuildPlace = { ...stage.place, source: source.place };
-        const end = Math.min(rowCount, this.#rows + CHUNK_ROWS);
+        const end = Math.min(this.#copies.nodes, stage.place.nodes, this.#nodes + CHUNK_ROWS);
         const { layout } = place;
         const encode: EncodeInput = {
           place,
           form: place.by,
-          begin: this.#rows,
+          begin: this.#nodes,
           end,
           out: layout.codes,
           stride: layout.codeStride,
@@ -142,28 +159,37 @@ export class GrowingGraph<Region extends IndexRegion> {
         };
         const regions = [source.region, stage.region];
         await this.#workers.run('graphEncode', encode, regions, signal);
-        const insert: InsertInput = { place, end, most: end - this.#rows };
+        const insert: InsertInput = { place, end, most: end - this.#nodes };
         await this.#workers.run('graphInsert', insert, regions, signal);
-        this.#rows = end;
+        this.#nodes = end;
+        // Rows before that of the next node are copies of rows before them.
+        this.#rows = this.#copies.rows[end] ?? this.#copies.rowCount;
       }
       await this.#mend(source, signal);
     });
   }
 
   /** Rows that came later may be of another scale: the graph begins again by floats, and until it has come as far its rows are scanned. */
-  async #leaveUnfitCodes(
-    { region, place: source }: Source<Region>,
-    rowCount: number,
-    signal?: AbortSignal,
-  ): Promise<void> {
+  async #leaveUnfitCodes({ region, place: source }: Source<Region>, signal?: AbortSignal): Promise<void> {
     const stage = this.#stage;
-    if (stage === undefined || stage.place.by === 'FP32' || rowCount < this.#measuredRows * MEASURED_AGAIN)
+    const { nodes } = this.#copies;
+    if (stage === undefined || stage.place.by === 'FP32' || nodes < this.#measuredNodes * MEASURED_AGAIN)
       return;
-    if (await this.#doCodesFit({ ...stage.place, source }, [region, stage.region], rowCount, signal)) return;
+    this.#writeRows(stage);
+    if (await this.#doCodesFit({ ...stage.place, source }, [region, stage.region], signal)) return;
     this.#retired.push(stage.region);
     this.#rows = 0;
-    this.#mendedRows = 0;
-    this.#stage = this.#beginByFloats(rowCount, source);
+    this.#nodes = 0;
+    this.#mendedNodes = 0;
+    this.#stage = this.#beginByFloats(source);
+  }
+
+  /** Nodes that are linked have theirs already: searches may read them meanwhile. */
+  #writeRows({ region, place, rowRoom }: Stage<Region>): void {
+    const rows = new Uint32Array(region.memory.buffer, place.layout.rows, place.nodes);
+    const known = this.#copies.rows.subarray(0, place.nodes);
+    rows.set(known);
+    rows.fill(rowRoom, known.length);
   }
 
   /** Links that a search of rows as they are now needs; rows that come later take some of them away again. */
@@ -173,28 +199,24 @@ export class GrowingGraph<Region extends IndexRegion> {
       stage === undefined ||
       this.#spec.metric === 'IP' ||
       this.#isReleased ||
-      this.#rows < this.#mendedRows * MENDED_AGAIN
+      this.#nodes < this.#mendedNodes * MENDED_AGAIN
     )
       return;
-    this.#mendedRows = this.#rows;
+    this.#mendedNodes = this.#nodes;
     await mendGraph(
       this.#workers,
       [source.region, stage.region],
       { ...stage.place, source: source.place },
-      this.#rows,
+      this.#nodes,
       signal,
     );
   }
 
-  async #doCodesFit(
-    place: BuildPlace,
-    regions: readonly Region[],
-    rowCount: number,
-    signal?: AbortSignal,
-  ): Promise<boolean> {
-    this.#measuredRows = rowCount;
-    // A stage may have room for fewer rows than there are by now.
-    const measured = { ...place, sampled: Math.min(rowCount, place.nodes) };
+  async #doCodesFit(place: BuildPlace, regions: readonly Region[], signal?: AbortSignal): Promise<boolean> {
+    const { nodes } = this.#copies;
+    this.#measuredNodes = nodes;
+    // A stage may have room for fewer nodes than there are by now.
+    const measured = { ...place, sampled: Math.min(nodes, place.nodes) };
     const input: CodeFitInput = {
       place: measured,
       form: 'SQ8',
@@ -205,8 +227,8 @@ export class GrowingGraph<Region extends IndexRegion> {
     return doesFit(await this.#workers.run<CodeFit>('codeFit', input, regions, signal), 'made');
   }
 
-  #beginByFloats(rowCount: number, source: ExactVectors): Stage<Region> {
-    const stage = this.#allocate(rowCount * 2, source, 1, 'FP32');
+  #beginByFloats(source: ExactVectors): Stage<Region> {
+    const stage = this.#allocate(this.#roomFor(0), source, 1, 'FP32');
     new Int32Array(stage.region.memory.buffer, stage.place.layout.header, 4).set([0, -1, 0, 0]);
     return stage;
   }
@@ -226,17 +248,19 @@ export class GrowingGraph<Region extends IndexRegion> {
     }
   }
 
-  async #stageFor(source: Source<Region>, rowCount: number, signal?: AbortSignal): Promise<Stage<Region>> {
+  async #stageFor(source: Source<Region>, signal?: AbortSignal): Promise<Stage<Region>> {
     const now = this.#stage;
-    if (now !== undefined && this.#rows < now.place.nodes) return now;
-    const next = now === undefined ? await this.#begin(source, rowCount, signal) : this.#widen(now, rowCount);
+    const { nodes, rowCount } = this.#copies;
+    const hasRoom = now !== undefined && (this.#nodes < now.place.nodes || this.#nodes === nodes);
+    if (hasRoom && rowCount <= now.rowRoom) return now;
+    const next = now === undefined ? await this.#begin(source, signal) : this.#widen(now);
     if (now !== undefined) this.#retired.push(now.region); // Searches that run may still read it.
     this.#stage = next;
     return next;
   }
 
-  async #begin(source: Source<Region>, rowCount: number, signal?: AbortSignal): Promise<Stage<Region>> {
-    const stage = this.#allocate(rowCount * 2, source.place, 1, 'SQ8');
+  async #begin(source: Source<Region>, signal?: AbortSignal): Promise<Stage<Region>> {
+    const stage = this.#allocate(this.#roomFor(0), source.place, 1, 'SQ8');
     const { dim } = this.#spec;
     const { place, region } = stage;
     const buffer = region.memory.buffer;
@@ -245,20 +269,21 @@ export class GrowingGraph<Region extends IndexRegion> {
     new Int32Array(buffer, place.layout.header, 4).set([0, -1, 0, 0]);
     const sample = await this.#workers.run<SampleOutput>(
       'graphSample',
-      { ...place, sampled: rowCount },
+      { ...place, sampled: this.#copies.nodes },
       [source.region, region],
       signal,
     );
     const coded: BuildPlace = { ...place, step: stepOf('SQ8', sample.deviation, sample.reach) };
-    if (await this.#doCodesFit(coded, [source.region, region], rowCount, signal))
-      return { region, place: coded };
+    if (await this.#doCodesFit(coded, [source.region, region], signal)) return { ...stage, place: coded };
     this.#workers.release(region);
-    return this.#beginByFloats(rowCount, source.place);
+    return this.#beginByFloats(source.place);
   }
 
   /** Twice the room: every part is copied to its new place. */
-  #widen({ region, place }: Stage<Region>, rowCount: number): Stage<Region> {
-    const next = this.#allocate(Math.max(rowCount, place.nodes) * 2, place.source, place.step, place.by);
+  #widen({ region, place }: Stage<Region>): Stage<Region> {
+    const isFull = this.#copies.nodes > place.nodes;
+    const room = this.#roomFor(isFull ? place.nodes * 2 : place.nodes);
+    const next = this.#allocate(room, place.source, place.step, place.by);
     const [from, to] = [place.layout, next.place.layout];
     const rows = place.nodes;
     const { degree, dim } = this.#spec;
@@ -276,7 +301,17 @@ export class GrowingGraph<Region extends IndexRegion> {
     return next;
   }
 
-  #allocate(nodes: number, source: ExactVectors, step: number, by: BuildPlace['by']): Stage<Region> {
+  #roomFor(nodesMin: number): Room {
+    const { nodes, rowCount } = this.#copies;
+    return { nodes: Math.max(nodes * 2, nodesMin), rows: rowCount * 2 };
+  }
+
+  #allocate(
+    { nodes, rows: rowRoom }: Room,
+    source: ExactVectors,
+    step: number,
+    by: BuildPlace['by'],
+  ): Stage<Region> {
     const { dim, degree, metric, efConstruction } = this.#spec;
     // The same seed draws the same layers for the nodes that are there already.
     const levels = drawLevels(nodes, degree, SEED);
@@ -285,6 +320,7 @@ export class GrowingGraph<Region extends IndexRegion> {
       nodes,
       levels.lists,
       this.#workers.parallelism + 1,
+      rowRoom + 1,
     );
     assert(layout.codeStride === codeBytes(by, dim), `codes of ${by}`);
     const region = this.#workers.allocate(layout.total, layout.total);
@@ -293,13 +329,14 @@ export class GrowingGraph<Region extends IndexRegion> {
     new Uint8Array(buffer, layout.upper, layout.upperBytes).fill(255);
     new Uint8Array(buffer, layout.levels, nodes).set(levels.levels);
     new Uint32Array(buffer, layout.upperOf, nodes).set(levels.offsets);
-    const rows = new Uint32Array(buffer, layout.rows, nodes);
-    for (let row = 0; row < nodes; row++) rows[row] = row;
     const isRotated = by === 'SQ8' && dim >= ROTATED_DIM_MIN;
     const hasMean = by === 'SQ8' && metric !== 'IP';
-    return {
+    const stage = {
       region,
       place: { nodes, dim, degree, metric, efConstruction, layout, source, isRotated, hasMean, by, step },
+      rowRoom,
     };
+    this.#writeRows(stage);
+    return stage;
   }
 }

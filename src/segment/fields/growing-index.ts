@@ -4,6 +4,7 @@ import { messageOf } from '#base/errors.js';
 import { indexQueryMicros } from '#index/block/search-cost.js';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { GROWING_ROWS_MIN, GrowingGraph, type GrowingSpec } from '#index/graph/growing-graph.js';
+import { graphParams } from '#index/graph/nodes/graph-layout.js';
 import type { Platform } from '#platform/platform.js';
 import type { SharedRegion } from '#platform/workers.js';
 import { clearBit, countBits, hasBitAt } from './row-versions.js';
@@ -30,7 +31,7 @@ export class GrowingIndex {
   readonly #platform: Platform;
   readonly #vectors: Vectors;
   readonly #graph: GrowingGraph<SharedRegion>;
-  #bits: NodeBits | undefined;
+  #bits: RowBits | undefined;
   #isAdvancing = false;
   #work: Promise<void> = Promise.resolve();
   #isReleased = false;
@@ -67,9 +68,10 @@ export class GrowingIndex {
     const index = this.#graph.index;
     if (index === undefined || metric !== this.metric || this.#isReleased) return undefined;
     const rows = Math.min(rowCount, index.placement.rowCount);
-    const nodes = Number(index.placement.params.nodes);
+    // Nodes that are not there yet are of the row behind the last that there is room for.
+    const room = graphParams(index.placement).rowRoom + 1;
     const { bits, passing } =
-      excluded === undefined ? this.#firstRows(rows, nodes) : firstOf(excluded, rows, nodes);
+      excluded === undefined ? this.#firstRows(rows, room) : firstOf(excluded, rows, room);
     return {
       rowCount: rows,
       search: (input, region, signal) => {
@@ -91,12 +93,12 @@ export class GrowingIndex {
   }
 
   /** Where all of them count: the same bits until rows are added. */
-  #firstRows(rows: number, nodes: number): NodeBits {
+  #firstRows(rows: number, room: number): RowBits {
     const last = this.#bits;
-    if (last !== undefined && last.passing === rows && last.nodes === nodes) return last;
-    const bits = new Uint8Array(new SharedArrayBuffer(Math.ceil(nodes / 8))).fill(0xff).fill(0, 0, rows >> 3);
+    if (last !== undefined && last.passing === rows && last.room === room) return last;
+    const bits = new Uint8Array(new SharedArrayBuffer(Math.ceil(room / 8))).fill(0xff).fill(0, 0, rows >> 3);
     for (let row = rows & ~7; row < rows; row++) clearBit(bits, row);
-    this.#bits = { bits, passing: rows, nodes };
+    this.#bits = { bits, passing: rows, room };
     return this.#bits;
   }
 
@@ -131,16 +133,17 @@ export class GrowingIndex {
   }
 }
 
-interface NodeBits {
+interface RowBits {
   readonly bits: Uint8Array;
   readonly passing: number;
-  readonly nodes: number;
+  /** Rows that there are bits for. */
+  readonly room: number;
 }
 
 /** Rows behind the first ones, which the graph may get while it is searched, do not count. */
-function firstOf(excluded: Uint8Array, rows: number, nodes: number): NodeBits {
-  const bits = new Uint8Array(Math.ceil(nodes / 8)).fill(0xff);
+function firstOf(excluded: Uint8Array, rows: number, room: number): RowBits {
+  const bits = new Uint8Array(Math.ceil(room / 8)).fill(0xff);
   bits.set(excluded.subarray(0, rows >> 3));
   for (let row = rows & ~7; row < rows; row++) if (!hasBitAt(excluded, row)) clearBit(bits, row);
-  return { bits, passing: bits.length * 8 - countBits(bits), nodes };
+  return { bits, passing: bits.length * 8 - countBits(bits), room };
 }

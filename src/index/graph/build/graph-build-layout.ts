@@ -38,6 +38,7 @@ export interface BuildLayout {
   readonly total: number;
 }
 
+/** @param rows that bits of searches have room for */
 export function layoutBuild(
   spec: {
     readonly dim: number;
@@ -51,6 +52,7 @@ export function layoutBuild(
   nodes: number,
   lists: number,
   threads: number,
+  rows = nodes,
 ): BuildLayout {
   const { dim, degree, form, bits, by = 'SQ8' } = spec;
   const finalStride = spec.codeStride ?? codeBytes(form, dim);
@@ -85,7 +87,7 @@ export function layoutBuild(
   const finalBytes = nodes * (bits ? recordLayout(dim, degree, bits).bytes : finalStride);
   const finalCodes = !bits && finalBytes <= nodes * codeStride ? parts.codes : take(finalBytes);
   const upperCodes = take(bits ? lists * codeStride : 0);
-  const workBytes = workLayout(nodes, dim, degree).bytes;
+  const workBytes = workLayout(nodes, dim, degree, rows).bytes;
   const work = take(workBytes * threads);
   const total = alignUp(at, WASM_PAGE_BYTES);
   if (total > REGION_BYTES_MAX) {

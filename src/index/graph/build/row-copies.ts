@@ -1,17 +1,12 @@
 // Rows that are equal, value by value. In a graph a vector that many rows have is one node: lists full of copies of it would lead nowhere
 // else. Its first row stands for the others, which a search adds to what it found.
 import { must } from '#base/assert.js';
-import { vectorBytes } from '#index/block/element-type.js';
-import { addressOfRow } from '#index/block/vector-floats.js';
-import type { ExactVectors } from '#index/block/vector-index.js';
+import type { CopiedRows, ExactVectors } from '#index/block/vector-index.js';
+import { type MetRows, meetRows, NO_ROW, newMetRows, samenessOf } from './met-rows.js';
 
-/** Groups in the order of their first rows: the copies of `firsts[i]` are `copies[ends[i - 1] .. ends[i])`, ascending. */
-export interface RowCopies {
+export interface RowCopies extends CopiedRows {
   /** Rows that are no copy of an earlier one, ascending. */
   readonly distinct: Uint32Array;
-  readonly firsts: Uint32Array;
-  readonly ends: Uint32Array;
-  readonly copies: Uint32Array;
 }
 
 export interface RowCopiesInput {
@@ -25,10 +20,6 @@ export interface RowCopiesInput {
 /** Fewer copies than one in so many rows, none of them of one vector alone in more than GROUP_MAX, do a graph no harm. */
 const COPIES_SHARE = 64;
 const GROUP_MAX = 8;
-const NONE = 0xffffffff;
-const SEED = 0x9e3779b9;
-/** The bits of a negative zero. */
-const SIGN = 0x80000000;
 
 /** A task: memory 0 has the vectors. @returns undefined when there are few copies */
 export function rowCopies(
@@ -36,95 +27,67 @@ export function rowCopies(
   context: { readonly memories: readonly WebAssembly.Memory[] },
 ): RowCopies | undefined {
   const { buffer } = must(context.memories[0], 'memory of the vectors');
-  const bytes = vectorBytes(place.elementType ?? 'float32', place.dim);
-  const isFloat = (place.elementType ?? 'float32') === 'float32';
-  const same = isFloat ? floatRows(buffer, bytes, isToTheBit) : byteRows(buffer, bytes);
-  const firstOf = firstRows(same, rows, (row) => addressOfRow(place, row, bytes));
+  const met = newMetRows(rows.length, (count) => new Uint32Array(count));
+  meetRows(met, samenessOf(place, buffer, isToTheBit), {
+    begin: 0,
+    end: rows.length,
+    rowAt: (i) => rows[i] as number,
+  });
+  const { counts, total, largest } = copyCounts(met.firstOf);
+  const isFew = total * COPIES_SHARE < rows.length && largest <= GROUP_MAX;
+  return isFew ? undefined : grouped(rows, met.firstOf, counts, total);
+}
+
+export interface MeetRowsInput {
+  readonly place: ExactVectors;
+  /** In shared memory, of the rows below `begin`. */
+  readonly met: MetRows;
+  readonly begin: number;
+  readonly end: number;
+}
+
+export interface MeetRowsOutput {
+  /** Rows in [begin, end) that are no copies, ascending. */
+  readonly fresh: Uint32Array;
+  /** All copies so far, however few, in shared memory; absent: there are none. */
+  readonly copies?: CopiedRows;
+}
+
+/** A task: memory 0 has the vectors, of rows that become more. */
+export function meetNewRows(
+  { place, met, begin, end }: MeetRowsInput,
+  context: { readonly memories: readonly WebAssembly.Memory[] },
+): MeetRowsOutput {
+  const { buffer } = must(context.memories[0], 'memory of the vectors');
+  meetRows(met, samenessOf(place, buffer, false), { begin, end, rowAt: (row) => row });
+  const firstOf = met.firstOf.subarray(0, end);
+  const rows = Uint32Array.from(firstOf, (_, row) => row);
+  const fresh = rows.subarray(begin).filter((row) => firstOf[row] === NO_ROW);
+  const { counts, total } = copyCounts(firstOf);
+  if (total === 0) return { fresh };
+  const { firsts, ends, copies } = grouped(rows, firstOf, counts, total);
+  return { fresh, copies: { firsts: inShared(firsts), ends: inShared(ends), copies: inShared(copies) } };
+}
+
+/** @returns the words where a message carries no copy of them */
+function inShared(words: Uint32Array): Uint32Array {
+  const shared = new Uint32Array(new SharedArrayBuffer(words.byteLength));
+  shared.set(words);
+  return shared;
+}
+
+/** How many copies of each first row there are, of all, and of one at most. */
+function copyCounts(firstOf: Uint32Array) {
   const counts = new Map<number, number>();
   let [total, largest] = [0, 0];
   for (const first of firstOf) {
-    if (first === NONE) continue;
+    if (first === NO_ROW) continue;
     const count = (counts.get(first) ?? 0) + 1;
     counts.set(first, count);
     largest = Math.max(largest, count);
     total++;
   }
-  const isFew = total * COPIES_SHARE < rows.length && largest <= GROUP_MAX;
-  return isFew ? undefined : grouped(rows, firstOf, counts, total);
-}
-
-/** For each row the place of the first that is equal to it, NONE: it is the first. */
-function firstRows(
-  { hashOf, isEqual }: Sameness,
-  rows: Uint32Array,
-  addressOf: (row: number) => number,
-): Uint32Array {
-  const mask = 2 ** Math.ceil(Math.log2(Math.max(2, rows.length * 2))) - 1;
-  const table = new Uint32Array(mask + 1).fill(NONE);
-  const hashes = new Uint32Array(rows.length);
-  const firstOf = new Uint32Array(rows.length).fill(NONE);
-  for (let i = 0; i < rows.length; i++) {
-    const at = addressOf(rows[i] as number);
-    const hash = hashOf(at);
-    hashes[i] = hash;
-    let slot = hash & mask;
-    for (; table[slot] !== NONE; slot = (slot + 1) & mask) {
-      const other = table[slot] as number;
-      if (hashes[other] === hash && isEqual(addressOf(rows[other] as number), at)) {
-        firstOf[i] = other;
-        break;
-      }
-    }
-    if (firstOf[i] === NONE) table[slot] = i;
-  }
-  return firstOf;
-}
-
-/** Whether rows at two addresses are the same. */
-interface Sameness {
-  hashOf(at: number): number;
-  isEqual(a: number, b: number): boolean;
-}
-
-function floatRows(buffer: ArrayBufferLike, bytes: number, isToTheBit: boolean): Sameness {
-  const words = new Uint32Array(buffer, 0, Math.floor(buffer.byteLength / 4));
-  const count = bytes >> 2;
-  const zero = isToTheBit ? 0 : SIGN;
-  const wordAt = (i: number): number => {
-    const word = words[i] as number;
-    return word === zero ? 0 : word;
-  };
-  return {
-    hashOf(at) {
-      let hash = SEED;
-      for (let i = at >>> 2, end = i + count; i < end; i++) hash = mixed(hash, wordAt(i));
-      return hash >>> 0;
-    },
-    isEqual(a, b) {
-      for (let i = 0; i < count; i++) if (wordAt((a >>> 2) + i) !== wordAt((b >>> 2) + i)) return false;
-      return true;
-    },
-  };
-}
-
-function byteRows(buffer: ArrayBufferLike, bytes: number): Sameness {
-  const all = new Uint8Array(buffer);
-  return {
-    hashOf(at) {
-      let hash = SEED;
-      for (let i = at; i < at + bytes; i++) hash = mixed(hash, all[i] as number);
-      return hash >>> 0;
-    },
-    isEqual(a, b) {
-      for (let i = 0; i < bytes; i++) if (all[a + i] !== all[b + i]) return false;
-      return true;
-    },
-  };
-}
-
-function mixed(hash: number, word: number): number {
-  const next = Math.imul(hash ^ word, 0x85ebca6b);
-  return next ^ (next >>> 15);
+  return { counts, total, largest };
 }
 
 function grouped(
@@ -147,7 +110,7 @@ function grouped(
   let kept = 0;
   for (let i = 0; i < rows.length; i++) {
     const first = firstOf[i] as number;
-    if (first === NONE) {
+    if (first === NO_ROW) {
       distinct[kept++] = rows[i] as number;
       continue;
     }

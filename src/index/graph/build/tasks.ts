@@ -3,7 +3,7 @@ import { codeFit } from './code-fit.js';
 import { graphCountLinks, graphMend } from './graph-mend.js';
 import { graphOrder } from './graph-order.js';
 import { graphEncode, graphFill, graphInsert, graphSample } from './graph-tasks.js';
-import { rowCopies } from './row-copies.js';
+import { meetNewRows, rowCopies } from './row-copies.js';
 
 export const graphBuildTasks = {
   codeFit,
@@ -14,5 +14,6 @@ export const graphBuildTasks = {
   graphMend,
   graphOrder,
   graphSample,
+  meetNewRows,
   rowCopies,
 };

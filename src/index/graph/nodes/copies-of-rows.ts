@@ -2,7 +2,7 @@
 // and the copies of what a walk found.
 import { assert, must } from '#base/assert.js';
 import { COPIES_SECTION, type IndexBlock } from '#index/block/index-block.js';
-import type { SectionPlace } from '#index/block/vector-index.js';
+import type { CopiedRows, IndexPlacement } from '#index/block/vector-index.js';
 import type { Hits } from '#index/flat/row-scores.js';
 
 /** Names of the sections, uint32 each. */
@@ -13,23 +13,25 @@ export class CopiesOfRows {
   readonly #ends: Uint32Array;
   readonly #copies: Uint32Array;
 
-  /** @returns undefined when the block has none */
+  /** @returns undefined when the index has none */
   static in(
     memory: WebAssembly.Memory,
-    sections: Readonly<Record<string, SectionPlace>>,
+    { sections, copies }: Pick<IndexPlacement, 'sections' | 'copies'>,
   ): CopiesOfRows | undefined {
-    return sections[COPY_SECTIONS.copies] === undefined ? undefined : new CopiesOfRows(memory, sections);
-  }
-
-  private constructor(memory: WebAssembly.Memory, sections: Readonly<Record<string, SectionPlace>>) {
-    const words = (name: string): Uint32Array => {
-      const place = sections[name];
-      assert(place !== undefined, `section ${name}`);
+    if (copies !== undefined) return new CopiesOfRows(copies);
+    if (sections[COPY_SECTIONS.copies] === undefined) return undefined;
+    const words = (part: keyof typeof COPY_SECTIONS): Uint32Array => {
+      const place = sections[COPY_SECTIONS[part]];
+      assert(place !== undefined, `section ${COPY_SECTIONS[part]}`);
       return new Uint32Array(memory.buffer, place.offset, place.bytes >> 2);
     };
-    this.#firsts = words(COPY_SECTIONS.firsts);
-    this.#ends = words(COPY_SECTIONS.ends);
-    this.#copies = words(COPY_SECTIONS.copies);
+    return new CopiesOfRows({ firsts: words('firsts'), ends: words('ends'), copies: words('copies') });
+  }
+
+  private constructor({ firsts, ends, copies }: CopiedRows) {
+    this.#firsts = firsts;
+    this.#ends = ends;
+    this.#copies = copies;
   }
 
   get count(): number {

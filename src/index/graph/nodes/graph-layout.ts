@@ -67,10 +67,12 @@ export interface GraphParams {
   readonly upperNodes: number;
   /** Nodes are added while it is searched; `nodes` is then what fits. */
   readonly isGrowing: boolean;
+  /** Then bits have room for the rows below this: more may come while it is searched, and nodes that are not there yet are of the last. Else 0. */
+  readonly rowRoom: number;
 }
 
 export function graphParams(placement: Pick<IndexPlacement, 'params'>): GraphParams {
-  const { nodes, degree, form, codeStride, step, hasRows, isRotated, isGrowing, upperNodes } =
+  const { nodes, degree, form, codeStride, step, hasRows, isRotated, isGrowing, rowRoom, upperNodes } =
     placement.params;
   return {
     nodes: Number(nodes),
@@ -81,6 +83,7 @@ export function graphParams(placement: Pick<IndexPlacement, 'params'>): GraphPar
     hasRows: hasRows === true,
     isRotated: isRotated === true,
     isGrowing: isGrowing === true,
+    rowRoom: Number(rowRoom ?? 0),
     upperNodes: Number(upperNodes ?? nodes),
   };
 }

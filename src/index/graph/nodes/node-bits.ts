@@ -34,7 +34,7 @@ export function bitsWithCopies(
   placement: IndexPlacement,
   excluded: Uint8Array,
 ): Uint8Array {
-  const copies = CopiesOfRows.in(memory, placement.sections);
+  const copies = CopiesOfRows.in(memory, placement);
   if (copies === undefined) return excluded;
   const bits = new Uint8Array(excludedBytes(placement.rowCount));
   putBits(bits, excluded);

@@ -126,7 +126,7 @@ export class GraphQuery {
     });
     this.#slack = own === undefined && !this.#scores.isByCodes ? keySlack(this.#form, isIp) : 0;
     this.#useGraphAndThread(links);
-    this.#copies = CopiesOfRows.in(memory, index.sections);
+    this.#copies = CopiesOfRows.in(memory, index);
     const members = nodes + (this.#copies?.count ?? 0);
     this.#members = members;
     const passing = Math.min(members, input.excluded === undefined ? members : (input.passing ?? members));
@@ -194,7 +194,8 @@ export class GraphQuery {
     this.#excluded = this.#at + this.#work.excluded;
     const { excludedNodes } = this.#input;
     this.#kernel.useNodeBits(excludedNodes === undefined ? 0 : 1);
-    const bytes = excludedBytes(Math.max(this.#params.nodes, this.#index.rowCount));
+    const { nodes, rowRoom } = this.#params;
+    const bytes = excludedBytes(Math.max(nodes, rowRoom, this.#index.rowCount));
     const bits = new Uint8Array(this.#memory.buffer, this.#excluded, bytes);
     putBits(bits, excludedNodes ?? excluded);
     if (excludedNodes === undefined) this.#copies?.admit(bits);
