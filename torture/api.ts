@@ -18,8 +18,14 @@ interface Answer {
   readonly status?: object;
 }
 
-async function good<T extends object>(call: string, promise: Promise<T>): Promise<T> {
-  const answer = await promise;
+/** @throws Refused, an error of the connection */
+export async function good<T extends object>(call: string, promise: Promise<T>): Promise<T> {
+  // Where the client asks for the collection first, it throws the answer that refused that.
+  const answer = await promise.catch((error: unknown): T => {
+    if (error instanceof Error || typeof error !== 'object' || error === null) throw error;
+    if (!('status' in error || 'code' in error)) throw new Refused(call, -1, JSON.stringify(error));
+    return error as T;
+  });
   const status = ((answer as Answer).status ?? answer) as {
     readonly code?: number;
     readonly reason?: string;
