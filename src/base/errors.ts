@@ -13,6 +13,8 @@ interface ErrorSpec {
 
 export const errorSpecs = {
   service_not_ready: { code: 1, legacy: 56, retry: 'same_request' },
+  /** Refused at the door, before any handler: the process may have been taken for dead. */
+  session_suspended: { code: 1, legacy: 56, retry: 'same_request' },
   service_unavailable: { code: 2, legacy: 1, retry: 'same_request' },
   memory_limit: { code: 3, legacy: 52, retry: 'never' },
   queue_full: { code: 4, legacy: 1, retry: 'same_request' },

@@ -8,10 +8,12 @@ import {
 } from '#platform/memory/memory-platform.js';
 import {
   ChannelRegistryDefinition,
+  DefinitionsDefinition,
   ProcessDefinition,
   StreamingNodeDefinition,
 } from '#proto/elanus/roles.js';
 import { PROTOCOL_VERSION, SERVER_ID_HEADER } from '#rpc/remote-role.js';
+import { Membership } from '#rpc/sessions/membership.js';
 import { wireMethods } from '#rpc/wire-methods.js';
 import { RoleDirectory } from './role-directory.js';
 
@@ -112,3 +114,38 @@ test('a channel that nobody owns is not available', async () => {
     key: 'channel_not_available',
   });
 });
+
+test('a call that was refused at the door goes again, whatever it is, and one within it is not taken for it', async () => {
+  const { platform, directory, world, counts } = suspended(2);
+  const client = directory.client(DefinitionsDefinition);
+  await world.runUntil(client.dropCollection({ name: 'books' }));
+  expect(counts.calls).toBe(3);
+  counts.refusals = Number.POSITIVE_INFINITY;
+  const context = {
+    signal: new AbortController().signal,
+    metadata: {},
+    deadlineMs: platform.clock.now() + 1000,
+  };
+  await expect(world.runUntil(client.dropCollection({ name: 'books' }, context))).rejects.toMatchObject({
+    key: 'service_not_ready',
+    message: expect.stringContaining('its session could not be renewed'),
+  });
+});
+
+/** A process with a session whose root-coord refuses so many calls because of it. */
+function suspended(refusals: number) {
+  const cluster = simulatedCluster(11);
+  const host = openMemoryPlatform({ cluster, host: 'here' });
+  const settings = { ttlMs: 900, exclusiveRoles: ['root-coord'] as const };
+  const membership = new Membership({ platform: host, serverId: 99n, settings, onLost: () => {} });
+  const directory = new RoleDirectory(host, { peers: {} }, 99n, membership);
+  const counts = { calls: 0, refusals };
+  directory.register(DefinitionsDefinition, {
+    dropCollection: async () => {
+      if (counts.calls++ < counts.refusals)
+        throw new ElanusError('session_suspended', 'its session could not be renewed in time');
+      return {};
+    },
+  });
+  return { platform: host, world: cluster.world, directory, counts };
+}

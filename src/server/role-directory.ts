@@ -8,14 +8,14 @@ import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import { ChannelRoutes, isMisrouted } from '#rpc/channel-routes.js';
-import { NotSentError, type RemoteRole, SERVER_ID_HEADER } from '#rpc/remote-role.js';
+import { type RemoteRole, SERVER_ID_HEADER } from '#rpc/remote-role.js';
 import type { RoleName } from '#rpc/role-names.js';
 import type { RoleNode, RoleNodes } from '#rpc/role-nodes.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
 import type { Membership } from '#rpc/sessions/membership.js';
 import type { PeerAddresses } from './config.js';
 import { KnownNodes } from './known-nodes.js';
-import { isOfGoneProcess, isRepeatable } from './repeatable-calls.js';
+import { asSeen, isOfGoneProcess, isRepeatable, isUnseen } from './repeatable-calls.js';
 
 const serviceRoles: Readonly<Record<string, RoleName>> = {
   'milvus.proto.rootcoord.RootCoord': 'root-coord',
@@ -43,6 +43,8 @@ type Target = { readonly kind: 'here' } | { readonly kind: 'remote'; readonly re
 const FIND_MS_MAX = 3000;
 /** A call without a deadline waits so long for somebody who serves it, in ms. */
 const FOUND_MS_MAX = 10_000;
+/** So long before its deadline a call that found nobody is answered, so that the reason comes and not the caller's own clock, in ms. */
+const ANSWER_MS = 100;
 /** Between two tries of a call, unless the sessions change, in ms. */
 const AGAIN_MS = 200;
 
@@ -99,7 +101,7 @@ export class RoleDirectory implements RoleNodes {
     const role = serviceRoles[definition.fullName];
     const call = (key: string) => (request: never, context?: never) => {
       // In one process there is nothing to choose and nowhere else to go.
-      const method = this.#hasNodes(role) ? undefined : this.#local.get(definition.fullName)?.[key];
+      const method = this.#isOfSeveral(role) ? undefined : this.#local.get(definition.fullName)?.[key];
       return method === undefined ? this.#call(definition, key, request, context) : method(request, context);
     };
     return Object.fromEntries(
@@ -114,20 +116,19 @@ export class RoleDirectory implements RoleNodes {
     context?: CallContext,
   ): Promise<unknown> {
     const { clock } = this.#platform;
-    const limitMs = clock.now() + FOUND_MS_MAX;
-    const deadlineMs = Math.min(context?.deadlineMs ?? limitMs, limitMs);
+    const deadlineMs = (context?.deadlineMs ?? clock.now() + FOUND_MS_MAX) - ANSWER_MS;
     for (;;) {
       const targets = this.#targetsNow(definition);
       let failure: unknown = nobody(definition);
       try {
         if (targets.length > 0) return await this.#sent(definition, key, targets, request, context);
       } catch (error) {
-        const mayGoOn = error instanceof NotSentError || (isRepeatable(key) && isOfGoneProcess(error));
+        const mayGoOn = isUnseen(error) || (isRepeatable(key) && isOfGoneProcess(error));
         if (!mayGoOn) throw error;
         failure = error;
       }
       const leftMs = deadlineMs - clock.now();
-      if (leftMs <= 0 || context?.signal.aborted === true) throw failure;
+      if (leftMs <= 0 || context?.signal.aborted === true) throw asSeen(failure);
       await sessions.news(Math.min(leftMs, AGAIN_MS), context?.signal);
     }
   }
@@ -173,9 +174,10 @@ export class RoleDirectory implements RoleNodes {
     }
   }
 
-  /** Whether nodes in other processes may run the role. */
-  #hasNodes(role: RoleName | undefined): boolean {
-    return role !== undefined && this.#nodes.remotesOf(role).length > 0;
+  /** Whether other processes may run the role, now or when this one has lost its session. */
+  #isOfSeveral(role: RoleName | undefined): boolean {
+    if (role === undefined) return false;
+    return this.#nodes.sessionsOf(role) !== undefined || this.#nodes.remotesOf(role).length > 0;
   }
 
   /** Everyone who may have the service, this process first. @throws service_not_ready nobody */

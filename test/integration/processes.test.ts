@@ -1,68 +1,28 @@
 // Roles in processes of their own, started by the program as users start it, on one folder and one catalog: one active coordinator and a standby,
 // a streaming-node and its standby. They are killed, stopped and let go on; clients go on all the same.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Process, runElanus } from './server-process.js';
+import { type Cluster, internalOf, type Member, openCluster, publicOf, TTL_MS } from './process-cluster.js';
+import { runElanus } from './server-process.js';
 import { connect, createLoaded, insertRange, mustSucceed, tempFolder, until, vectorOf } from './support.js';
 import { connectPlain, int, message } from './wire-bytes.js';
 
-const TTL_MS = 1500;
 const COORDINATORS = 'root-coord,data-coord,query-coord';
-
-interface Cluster {
-  readonly folder: string;
-  readonly processes: Set<Process>;
-  readonly meta: string;
-  start(roles: string, ...more: readonly string[]): Process & { readonly ready: Promise<string> };
-  close(): Promise<void>;
-}
-
-const internalOf = (line: string): string => /internal (127\.0\.0\.1:\d+)/.exec(line)?.[1] ?? '';
-
-async function openCluster(): Promise<Cluster> {
-  const folder = await tempFolder();
-  const processes = new Set<Process>();
-  const run = (...args: readonly string[]) => {
-    const process = runElanus(
-      ...['serve', '--data', folder.path, '--port', '0', '--internal-port', '0', '--log-level', 'info'],
-      ...['--session-ttl', String(TTL_MS), ...args],
-    );
-    processes.add(process);
-    return process;
-  };
-  const store = run('--shared', '--role', 'query-node,data-node');
-  const meta = internalOf(await store.ready);
-  return {
-    folder: folder.path,
-    processes,
-    meta,
-    start: (roles, ...more) => run('--meta', meta, '--role', roles, ...more),
-    async close() {
-      for (const process of processes) {
-        process.kill('SIGCONT');
-        process.kill('SIGKILL');
-      }
-      await Promise.all([...processes].map(({ ended }) => ended));
-      await folder.remove();
-    },
-  };
-}
 
 describe('processes on one catalog', () => {
   let cluster: Cluster;
   let client: Awaited<ReturnType<typeof connect>>;
-  let active: Process & { readonly ready: Promise<string> };
-  let standby: Process & { readonly ready: Promise<string> };
-  let stream: Process & { readonly ready: Promise<string> };
+  let active: Member;
+  let standby: Member;
+  let stream: Member;
   beforeAll(async () => {
-    cluster = await openCluster();
+    cluster = await openCluster('query-node,data-node');
     active = cluster.start(COORDINATORS);
     await active.ready;
     standby = cluster.start(COORDINATORS);
     stream = cluster.start('streaming-node');
     await stream.ready;
     const front = cluster.start('proxy');
-    const address = /on (127\.0\.0\.1:\d+)/.exec(await front.ready)?.[1] ?? '';
-    client = await connect(address);
+    client = await connect(publicOf(await front.ready));
   }, 60_000);
   afterAll(async () => {
     await client?.closeConnection();

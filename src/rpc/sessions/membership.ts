@@ -107,7 +107,7 @@ export class Membership {
     return this.#version;
   }
 
-  /** @throws service_not_ready when this process may have been taken for dead */
+  /** @throws session_suspended when this process may have been taken for dead */
   check(what: string): void {
     this.#own.check(what);
   }

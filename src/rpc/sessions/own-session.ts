@@ -33,12 +33,12 @@ export class OwnSession {
     return this.#lost === undefined && this.#parts.platform.clock.monotonic() < this.#validUntilMs;
   }
 
-  /** @throws service_not_ready while it is not valid */
+  /** @throws session_suspended while it is not valid */
   check(what: string): void {
     if (this.isValid) return;
     const why = this.#lost ?? 'its session could not be renewed in time';
     throw new ElanusError(
-      'service_not_ready',
+      'session_suspended',
       `${what}: process ${this.#parts.serverId} accepts nothing: ${why}; ask again, another may answer`,
     );
   }
