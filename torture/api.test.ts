@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { good } from './api.js';
 
-test('an answer that the client throws is told by its call, code and reason', async () => {
+test('an answer that the client throws is shown by its call, code and reason', async () => {
   const thrown = { status: { code: 100, reason: 'collection not found' } };
   await expect(good('insert', Promise.reject(thrown))).rejects.toThrow(
     'insert: code 100: collection not found',
