@@ -167,11 +167,14 @@ describe('search iterators over equal scores', () => {
     }
   });
 
-  it('a filter of nothing but spaces lets all rows pass on every page', async () => {
+  it.each([
+    ['nothing but spaces', ' \n'],
+    ['as many brackets as a filter may have', `${'('.repeat(1000)}group >= 0${')'.repeat(1000)}`],
+  ])('a filter of %s lets all rows pass on every page', async (_name, filter) => {
     const ids: string[] = [];
     const iterator = await client.searchIterator({
       collection_name: 'ties',
-      filter: ' \n',
+      filter,
       data: [1, 0],
       batchSize: 50,
       output_fields: ['id'],

@@ -207,11 +207,18 @@ describe('parseFilter', () => {
     ];
     for (const [open, inside, close, levels] of nested) {
       const count = Math.floor(DEPTH_MAX / levels);
-      expect(() => parseFilter(open.repeat(count) + inside + close.repeat(count))).not.toThrow();
+      const most = open.repeat(count) + inside + close.repeat(count);
+      expect(() => parseFilter(most)).not.toThrow();
+      // As iterators go on behind a page.
+      for (const text of [`(${most}) and pk > 1`, `pk > 1 and (${most})`, `pk > 1 and (${most}) and pk < 9`])
+        expect(() => parseFilter(text)).not.toThrow();
       expect(refusal(open.repeat(90_000))).toBe(
         `the expression is nested deeper than ${DEPTH_MAX} levels, expected at most so many`,
       );
     }
+    const most = `${'('.repeat(DEPTH_MAX)}a${')'.repeat(DEPTH_MAX)}`;
+    for (const text of [`((${most}))`, `pk > 1 or (${most})`, `((${most}) and pk > 1)`, `not (${most})`])
+      expect(refusal(text), text.slice(0, 20)).toContain('nested deeper than');
     for (const run of [' + a', ' == a', ' like a', ' | a', ' in a', ' ** a', ' < a']) {
       expect(() => parseFilter(`a${run.repeat(DEPTH_MAX)}`)).not.toThrow();
       expect(refusal(`a${run.repeat(40_000)}`)).toContain('nested deeper than');

@@ -10,7 +10,10 @@ import { LIST_LENGTH_MAX, readPlainList } from './plain-list.js';
 import { FilterSyntaxError } from './syntax-error.js';
 import { TokenReader, unexpected } from './token-reader.js';
 
-/** Brackets inside brackets, and signs or `not` before one operand. */
+/**
+ * Brackets inside brackets, and signs or `not` before one operand. The bracket around an operand of the outermost `and` is not counted:
+ * iterators put one around the filter that they were given, behind whose first page it would be refused.
+ */
 export const DEPTH_MAX = 1000;
 /** Nodes below one another. A run of `and`s is one node, brackets are none. */
 const HEIGHT_MAX = DEPTH_MAX + 64;
@@ -31,6 +34,9 @@ export class Parser {
   /** Height of the operand that was read last. */
   #height = 0;
   #depth = 0;
+  /** The most since the outermost bracket or prefix was opened, and whether that is a bracket. */
+  #deepest = 0;
+  #isBracket = false;
 
   constructor(lexer: Lexer) {
     this.#tokens = new TokenReader(lexer);
@@ -68,8 +74,19 @@ export class Parser {
 
   /** As `push`, for what counts as one level of brackets or prefixes. */
   #open(pending: Pending, height = 0): undefined {
-    if (++this.#depth > DEPTH_MAX) throw tooDeep();
+    const depth = ++this.#depth;
+    if (depth === 1) this.#isBracket = pending.kind === 'group';
+    this.#deepest = depth === 1 ? 1 : Math.max(this.#deepest, depth);
+    if (depth > (this.#isBracket ? DEPTH_MAX + 1 : DEPTH_MAX)) throw tooDeep();
     return this.#push(pending, height);
+  }
+
+  /** Whether what was read is an operand of an `and` that no bracket holds. */
+  #isInAnd(): boolean {
+    const above = this.#pending.at(-1);
+    if (above !== undefined)
+      return this.#pending.length === 1 && above.kind === 'logic' && above.infix.kind === 'and';
+    return infixOf(this.#tokens.peek())?.kind === 'and';
   }
 
   /** A node above the operands that were held and the one that was read last. */
@@ -113,6 +130,7 @@ export class Parser {
       case 'group':
         this.#tokens.expect(')', 'an operator or the closing bracket');
         this.#depth--;
+        if (this.#depth === 0 && this.#deepest > DEPTH_MAX && !this.#isInAnd()) throw tooDeep();
         return operand;
       case 'prefix':
         this.#depth--;
