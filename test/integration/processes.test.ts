@@ -113,17 +113,28 @@ describe('processes on one catalog', () => {
     stream = next;
   }, 60_000);
 
-  test('a clean end frees the place at once', async () => {
+  test('a clean end: the next one has the rows', async () => {
     const next = cluster.start(COORDINATORS);
     await until('its session', () => Promise.resolve(next.stderr().includes('stands_by') || undefined));
     standby.kill('SIGTERM');
     expect((await standby.ended).code).toBe(0);
-    const endedAt = performance.now();
     await next.ready;
-    expect(performance.now() - endedAt).toBeLessThan(TTL_MS);
     expect(await count('kept')).toBe(1710);
   }, 60_000);
 });
+
+test('a clean end frees the place at once', async () => {
+  // Longer than this test may take: who waits for the lease to run out fails it.
+  const cluster = await openCluster('query-node,data-node', '--session-ttl', '120000');
+  const active = cluster.start(COORDINATORS);
+  await active.ready;
+  const next = cluster.start(COORDINATORS);
+  await until('its session', () => Promise.resolve(next.stderr().includes('stands_by') || undefined));
+  active.kill('SIGTERM');
+  expect((await active.ended).code).toBe(0);
+  await next.ready;
+  await cluster.close();
+}, 60_000);
 
 test('what sharing needs is said', async () => {
   const text = async (...args: readonly string[]) => {
