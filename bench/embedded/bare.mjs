@@ -18,7 +18,11 @@ function blockOf(folder) {
   return new Uint8Array(readFileSync(file));
 }
 
-async function segmentOf({ name, rows, dim }, platform, folder) {
+/**
+ * @param set `base` among it: all vectors, one after the other
+ * @param folder of a database with the same rows, for its index; undefined: the rows grow and have none
+ */
+async function segmentOf({ name, rows, dim, base }, platform, folder) {
   const { CollectionSchema } = await dist('proto/milvus/schema.js');
   const { SegmentData } = await dist('segment/segment-data.js');
   const { batchOf, column, columnFromInt64 } = await dist('model/columns/column.js');
@@ -31,7 +35,6 @@ async function segmentOf({ name, rows, dim }, platform, folder) {
   });
   const address = { id: 1n, collectionId: 2n, partitionId: 3n };
   const data = new SegmentData(platform, { ...address, schema, rowsHint: rows });
-  const base = openBase(name);
   for (let begin = 0; begin < rows; begin += BATCH) {
     const count = Math.min(BATCH, rows - begin);
     const keys = columnFromInt64(
@@ -41,6 +44,7 @@ async function segmentOf({ name, rows, dim }, platform, folder) {
     const bytes = new Uint8Array(base.buffer, base.byteOffset + begin * dim * 4, count * dim * 4);
     data.appendBatch(batchOf(count, [keys, column(VECTOR, 101, bytes)]), 1n);
   }
+  if (folder === undefined) return data;
   data.seal();
   const { loadVectorIndex } = await dist('index/vector-indexes.js');
   const { SegmentIndex } = await dist('segment/fields/segment-index.js');
@@ -65,7 +69,7 @@ export const bareEngine = (typed) => ({
     const { openNodePlatform } = await dist('platform/node/node-platform.js');
     const { searchSegment } = await dist('segment/search/segment-search.js');
     const platform = await openNodePlatform({ logLevel: 'silent' });
-    const data = await segmentOf(set, platform, folder);
+    const data = await segmentOf({ ...set, base: set.base ?? openBase(set.name) }, platform, folder);
     const filters = new Map();
     const filterOf = (share) => {
       if (!filters.has(share)) filters.set(share, passingOf(set.rows, share));

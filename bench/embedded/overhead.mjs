@@ -1,41 +1,130 @@
-// Question: what does the typed client take for a search beside the engine? A search of one row through it, where the engine has next to
-// nothing to do: all of it is client, calls in the process, checks, roles and hits. Prints a line.
+// Question: what does the typed client take for a search beside the engine? The same rows are searched by the engine alone and through the
+// client, in turns in one process: one row that grows, where the engine has next to nothing to do, and a sealed segment with a graph.
+// The difference is client, calls in the process, checks, roles and hits. Prints a line for each.
 //
-//     node bench/embedded/overhead.mjs [PATH]    (a built checkout, this one unless given)
+//     node bench/embedded/overhead.mjs [PATH ...]    (built checkouts to compare, beside this one, in turns with it)
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { nextFloat, seededRandom } from '../../dist/base/random.js';
+import { bareEngine } from './bare.mjs';
 
-const root = process.argv[2] ? pathToFileURL(`${process.argv[2]}/`) : new URL('../../', import.meta.url);
-const dist = (path) => import(new URL(`dist/${path}`, root).href);
-const DIM = 384;
-const WARM = 5000;
-const SEARCHES = 20_000;
+const DIM = 128;
+const ROWS = 4000;
+const ROUNDS = 60;
+const SEARCHES = 400;
+const K = 10;
+const EF = 16;
+const CALLERS = [1, 8];
+const checkouts = [
+  new URL('../../', import.meta.url),
+  ...process.argv.slice(2).map((path) => pathToFileURL(`${path}/`)),
+];
 
-const { open } = await dist('server/open.js');
-const { collection, floatVector, int64 } = await dist('client/connect.js');
-const database = await open(undefined, { logLevel: 'error', listen: false });
-const rows = database.client().collection(
-  collection('rows', {
-    id: int64().primaryKey(),
-    v: floatVector(DIM).index({ type: 'FLAT', metric: 'COSINE' }),
-  }),
-);
-await rows.ensure();
-await rows.insert.columns({ id: BigInt64Array.of(1n), v: new Float32Array(DIM).fill(1) });
-const query = new Float32Array(DIM).fill(0.5);
-const options = { limit: 10, consistency: 'eventually', output: [] };
-for (let i = 0; i < WARM; i++) await rows.search('v', query, options);
-const before = process.cpuUsage();
-const micros = new Float64Array(SEARCHES);
-for (let i = 0; i < SEARCHES; i++) {
-  const begin = performance.now();
-  await rows.search('v', query, options);
-  micros[i] = (performance.now() - begin) * 1000;
+const random = seededRandom(7);
+const uniform = () => nextFloat(random) - 0.5;
+const base = Float32Array.from({ length: ROWS * DIM }, uniform);
+const queries = Array.from({ length: 64 }, () => Float32Array.from({ length: DIM }, uniform));
+
+/** The two collections in one database of a checkout. */
+async function openChecked(root) {
+  const dist = (path) => import(new URL(`dist/${path}`, root).href);
+  const { open } = await dist('server/open.js');
+  const { collection, floatVector, int64 } = await dist('client/connect.js');
+  const folder = mkdtempSync(join(tmpdir(), 'elanus-overhead-'));
+  const database = await open(folder, { logLevel: 'error', listen: false });
+  const make = async (name, index, rows) => {
+    const declaration = collection(name, {
+      id: int64().primaryKey(),
+      v: floatVector(DIM).index({ metric: 'L2', ...index }),
+    });
+    const made = database.client().collection(declaration);
+    await made.ensure();
+    await made.insert.columns({
+      id: BigInt64Array.from({ length: rows }, (_, row) => BigInt(row)),
+      v: base.subarray(0, rows * DIM),
+    });
+    return made;
+  };
+  const one = await make('one', { type: 'FLAT' }, 1);
+  const graph = await make('graph', { type: 'HNSW', params: { M: 16, efConstruction: 100 } }, ROWS);
+  await graph.flush();
+  for (let pending = -1n; pending !== 0n; ) {
+    const { indexDescriptions } = await database
+      .transport()
+      .call('describeIndex', { collectionName: 'graph', indexName: 'v' }, {});
+    pending = indexDescriptions[0].indexedRows > 0n ? indexDescriptions[0].pendingIndexRows : -1n;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await graph.load();
+  const ask = (rows, params) => (query) =>
+    rows.search('v', query, { limit: K, params, consistency: 'eventually', output: [] });
+  return { database, folder, one: ask(one, undefined), graph: ask(graph, { ef: EF }) };
 }
-const { user, system } = process.cpuUsage(before);
-micros.sort();
-const at = (share) => micros[Math.floor(SEARCHES * share)].toFixed(1);
-console.log(
-  `typed client, a search of one row: p10 ${at(0.1)}, p50 ${at(0.5)}, p99 ${at(0.99)} us; processor ${((user + system) / SEARCHES).toFixed(1)} us, all threads`,
-);
-await database.close();
+
+const opened = [];
+for (const root of checkouts) opened.push(await openChecked(root));
+const bare = bareEngine({});
+const set = { metric: 'L2', dim: DIM };
+const engineOf = async (rows) =>
+  bare.open({ ...set, name: 'rows', rows, base }, rows === 1 ? undefined : opened[0].folder);
+const engines = { one: await engineOf(1), graph: await engineOf(ROWS) };
+
+/** Microseconds of wall time a search, and of processor time of this thread and of all. */
+async function round(ask, callers) {
+  let next = 0;
+  const caller = async () => {
+    while (next < SEARCHES) await ask(queries[next++ % queries.length]);
+  };
+  const thread = process.threadCpuUsage?.();
+  const cpu = process.cpuUsage();
+  const begin = performance.now();
+  await Promise.all(Array.from({ length: callers }, caller));
+  const wall = (performance.now() - begin) * 1000;
+  const sum = ({ user, system }) => user + system;
+  const own = thread === undefined ? NaN : sum(process.threadCpuUsage(thread));
+  return [wall, own, sum(process.cpuUsage(cpu))].map((micros) => micros / SEARCHES);
+}
+
+const quantile = (sorted, share) => sorted[Math.floor((sorted.length - 1) * share)];
+const spread = (values) => {
+  const sorted = values.toSorted((a, b) => a - b);
+  return `${quantile(sorted, 0.1).toFixed(1)} ${quantile(sorted, 0.5).toFixed(1)}`;
+};
+
+for (const [kind, text] of [
+  ['one', 'one growing row'],
+  ['graph', `${ROWS} sealed rows with a graph`],
+]) {
+  const sides = [
+    ['engine alone', (query) => engines[kind].search(query, K, EF)],
+    ...opened.map((one, at) => [
+      at === 0 ? 'typed client' : `typed client of ${process.argv[at + 1]}`,
+      one[kind],
+    ]),
+  ];
+  for (const callers of CALLERS) {
+    const measured = sides.map(() => []);
+    for (let at = 0; at < ROUNDS + 10; at++)
+      for (const [side, [, ask]] of sides.entries()) {
+        const one = await round(ask, callers);
+        if (at >= 10) measured[side].push(one); // The first ones warm up.
+      }
+    for (const [side, [name]] of sides.entries()) {
+      const parts = [0, 1, 2].map((part) => spread(measured[side].map((one) => one[part])));
+      console.log(
+        `${text}, ${callers} callers, ${name}: ${parts[0]} us a search (best tenth of ${ROUNDS} rounds, and median); processor ${parts[1]} us this thread, ${parts[2]} us all`,
+      );
+      if (side > 0) {
+        const beside = measured[side].map(([wall], at) => wall - measured[0][at][0]);
+        console.log(`  beside the engine of the same round: ${spread(beside)} us`);
+      }
+    }
+  }
+}
+for (const { database, folder } of opened) {
+  await database.close();
+  rmSync(folder, { recursive: true, force: true });
+}
 process.exit(0);
