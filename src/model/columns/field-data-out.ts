@@ -1,6 +1,7 @@
 // Columns back to the public messages: FieldData of an answer, IDs of hits and of mutations.
 // Nullable scalars go out dense, a placeholder per null beside `valid_data`: the form every released client reads.
 import { must } from '#base/assert.js';
+import { briefBytes } from '#base/brief-arrays.js';
 import { ElanusError } from '#base/errors.js';
 import { decodeWkb } from '#model/geometry/wkb.js';
 import { formatWkt } from '#model/geometry/wkt.js';
@@ -22,7 +23,7 @@ import { arrayRows } from './array-column.js';
 import { bytesAt, column, findColumn, int64At, isNull, stringAt } from './column.js';
 import { VariableWriter } from './column-values.js';
 import { denseFieldOf } from './dense-vector.js';
-import { decodeInt64s, encodeInt32s, encodeInt64s } from './packed-array.js';
+import { decodeInt64s, encodeInt32s, encodeInt64s, varintBytesMax } from './packed-array.js';
 import { sparseFieldOf } from './sparse-column.js';
 import { structFieldData } from './struct-columns.js';
 import { vectorListFieldOf } from './vector-list-column.js';
@@ -183,8 +184,10 @@ export function countFieldData(count: bigint): FieldData {
 
 /** @param from a key column: Int64 or VarChar */
 export function idsFromColumn(from: Column): IDs {
-  if (from.dataType === DataType.Int64)
-    return { idField: { $case: 'intId', value: { data: encodeInt64s(from.data) } } };
+  if (from.dataType === DataType.Int64) {
+    const data = encodeInt64s(from.data, briefBytes(varintBytesMax(from.data.length / 8)));
+    return { idField: { $case: 'intId', value: { data } } };
+  }
   const count = Math.max(0, from.offsets.length / 4 - 1);
   return {
     idField: {

@@ -81,10 +81,15 @@ export function decodeBools(packed: Uint8Array, what: string): Uint8Array {
   return values;
 }
 
-/** 8 bytes little-endian each, to varints. */
-export function encodeInt64s(data: Uint8Array): Uint8Array {
+/** Bytes that so many varints of int64 take at most. */
+export const varintBytesMax = (values: number): number => values * 10;
+
+/** 8 bytes little-endian each, to varints. @param out where they go, of `varintBytesMax`, all zero */
+export function encodeInt64s(
+  data: Uint8Array,
+  out: Uint8Array = new Uint8Array(varintBytesMax(data.length / 8)),
+): Uint8Array {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const out = new Uint8Array((data.length / 8) * 10);
   let to = 0;
   for (let at = 0; at < data.length; at += 8) {
     let low = view.getUint32(at, true);

@@ -1,5 +1,6 @@
 // The query vectors of a search: PlaceholderGroup bytes to one flat block of bytes, as the field's rows have them.
 // Sizes are checked here, at once, so that nothing behind the proxy meets a vector of the wrong length.
+import { briefBytes } from '#base/brief-arrays.js';
 import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { decodeBounded, INNER_UNITS_MAX, unitsAtMost } from '#model/bounded-decode.js';
@@ -71,7 +72,7 @@ export function queryVectors(
   if (ofLists) return listQueries(values, field);
   const dim = dimOf(field);
   const width = vectorWidth(field);
-  const queries = new Uint8Array(nq * width);
+  const queries = briefBytes(nq * width);
   for (let at = 0; at < nq; at++) {
     const value = values[at] as Uint8Array;
     if (value.length !== width) {

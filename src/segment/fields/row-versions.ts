@@ -2,6 +2,7 @@
 // A row lives at T when it was written at or before T and not deleted at or before T. It is visible when it lives and no newer row of its
 // key in the segment was written by then: a read answers one row a key, while `count(*)` counts every row that lives. Who deletes the newest
 // row of a key deletes the older ones too, so a superseded row never comes back. What is superseded follows from the rows; no file names it.
+import { briefUint64s } from '#base/brief-arrays.js';
 import { bytesForBits } from '#base/bytes.js';
 import {
   type ExpiringTime,
@@ -96,9 +97,10 @@ export class RowVersions {
 
   /** When each of the rows was written, as words of 64 bits: no bigint is made for a row. */
   writtenTimes(rows: Uint32Array): BigUint64Array {
-    const times = new BigUint64Array(rows.length);
+    const times = briefUint64s(rows.length);
     if (this.#commit !== 0n) return times.fill(this.#commit);
-    const [from, to] = [new Uint32Array(this.#written.buffer), new Uint32Array(times.buffer)];
+    const from = new Uint32Array(this.#written.buffer);
+    const to = new Uint32Array(times.buffer, times.byteOffset, 2 * rows.length);
     for (let i = 0; i < rows.length; i++) {
       const at = (rows[i] as number) * 2;
       to[i * 2] = from[at] as number;

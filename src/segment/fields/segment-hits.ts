@@ -1,5 +1,6 @@
 // What a search in one segment is asked and answers, and the merge of answers for parts of its rows.
 
+import { briefFloats, briefUint32s } from '#base/brief-arrays.js';
 import type { ReadTime } from '#base/read-time.js';
 import { compareScores } from '#index/block/metric.js';
 import type { SearchOutput } from '#index/block/search-output.js';
@@ -56,9 +57,9 @@ export interface SegmentSearch {
 export const emptyHits = (queryCount: number, k: number): SegmentHits => ({
   queryCount,
   k,
-  counts: new Uint32Array(queryCount),
-  rows: new Uint32Array(queryCount * k),
-  scores: new Float32Array(queryCount * k),
+  counts: briefUint32s(queryCount),
+  rows: briefUint32s(queryCount * k),
+  scores: briefFloats(queryCount * k),
 });
 
 /** Parts cover ascending ranges of rows, so the first part wins between equal scores. */

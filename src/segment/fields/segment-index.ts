@@ -115,18 +115,26 @@ export class SegmentIndex {
         const estimate = micros === undefined ? undefined : micros * (end - first);
         return this.#workers.run<IndexSearchOutput>(this.#index.task, part, regions, signal, estimate);
       };
-      const jobs = Array.from(
-        { length: Math.ceil(queries / perTask) },
-        (_, task) => () => run(task * perTask),
-      );
-      const runAll = (): Promise<IndexSearchOutput[]> => settled(jobs, this.#workers.parallelism);
-      const parts = await (vectors === undefined ? runAll() : vectors.hold(runAll));
+      const parts =
+        tasks === 1
+          ? [await (vectors === undefined ? run(0) : vectors.hold(() => run(0)))]
+          : await this.#runParts(vectors, Math.ceil(queries / perTask), (task) => run(task * perTask));
       if (excluded !== undefined && input.isWalkSkipped !== true) this.#noteWalks(excluded, parts, queries);
       return joined(parts, search.k);
     } finally {
       this.#searches--;
       this.#giveBack();
     }
+  }
+
+  #runParts(
+    vectors: HeldVectors | undefined,
+    count: number,
+    run: (task: number) => Promise<IndexSearchOutput>,
+  ): Promise<IndexSearchOutput[]> {
+    const jobs = Array.from({ length: count }, (_, task) => () => run(task));
+    const runAll = (): Promise<IndexSearchOutput[]> => settled(jobs, this.#workers.parallelism);
+    return vectors === undefined ? runAll() : vectors.hold(runAll);
   }
 
   /** Bits that are searched by a second time are kept in the order of the graph's nodes, too, as long as they are. */
@@ -203,6 +211,13 @@ export class SegmentIndex {
 
 /** From hits one query after the other, of ascending parts of the queries, to hits of each query at its multiple of k. */
 function joined(parts: readonly IndexSearchOutput[], k: number): SegmentHits {
+  const [only] = parts;
+  // The hits of one query lie where they belong already.
+  if (only !== undefined && parts.length === 1 && only.counts.length === 1) {
+    const { counts, rows, scores, computed = 0, givenUp = 0 } = only;
+    const hits = { queryCount: 1, k, counts, rows, scores };
+    return computed === 0 && givenUp === 0 ? hits : { ...hits, computed, givenUp };
+  }
   const queryCount = parts.reduce((sum, { counts }) => sum + counts.length, 0);
   const hits = emptyHits(queryCount, k);
   let query = 0;

@@ -3,6 +3,7 @@
 // their turn, and a caller that has gone stops the rest.
 
 import { must } from '#base/assert.js';
+import { briefInt64s } from '#base/brief-arrays.js';
 import { ElanusError } from '#base/errors.js';
 import { type ReadTime, readTimeOf } from '#base/read-time.js';
 import type { PredicateFilter } from '#expr/typed.js';
@@ -310,7 +311,7 @@ function hitsOf({ segment: { id, data }, found }: FoundIn, keyFieldId: bigint): 
     counts: found.counts,
     scores,
     rows,
-    segmentIds: new BigInt64Array(total).fill(id),
+    segmentIds: briefInt64s(total).fill(id),
     keys: offsets === undefined ? keys : elementKeys(keys, offsets),
     timestamps: data.timestampsOf(rows),
   };

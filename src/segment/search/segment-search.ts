@@ -119,7 +119,7 @@ function searchDense(asked: Asked, vectors: VectorColumn): Promise<SegmentHits> 
   const common = commonFacts(asked, queryCount);
   const { k, rowCount } = common;
   if (k === 0 || queryCount === 0) return Promise.resolve(emptyHits(queryCount, k));
-  const queries = ownBytes(request.queries);
+  const { queries } = request;
   const { bits } = excluded;
   const known: DenseFacts = {
     ...common,
