@@ -41,6 +41,12 @@ export type Repetition = 'safe' | 'unsent';
 /** Not ready, queue full, rate limit, out of memory for now: the server refused before it did anything. */
 const refusedUnseen: ReadonlySet<number> = new Set([1, 4, 8, 12]);
 
+/** What each attempt of a call is sent with. */
+interface Begun {
+  readonly signal: AbortSignal | undefined;
+  readonly deadlineMs: number;
+}
+
 /** What a caller is made of. */
 export interface CallerParts {
   readonly transport: ClientTransport;
@@ -76,15 +82,21 @@ export class Caller {
   ): Promise<ClientAnswer<Method>> {
     const { retry } = this.settings;
     const deadlineMs = this.deadlineOf(options);
+    const sent = { signal: options.signal, deadlineMs };
     for (let attempt = 1, pauseMs = retry.minMs; ; attempt++, pauseMs = Math.min(retry.maxMs, pauseMs * 2)) {
+      let failure: ClientError | undefined;
       try {
-        return await this.#once(method, request, { signal: options.signal, deadlineMs });
+        this.#checkBegin(method, sent);
+        const answer = await this.#transport.call(method, request, sent);
+        failure = errorOfAnswer(method, statusIn(answer));
+        if (failure === undefined) return answer;
       } catch (error) {
-        const thisMs = this.#shortened(pauseMs);
-        const isOver = attempt >= retry.attempts || this.clock.now() + thisMs >= deadlineMs;
-        if (isOver || !(error instanceof ClientError) || !mayRepeat(error, repetition)) throw error;
-        await this.pause(method, thisMs, options.signal);
+        failure = errorOfTransport(method, error);
       }
+      const thisMs = this.#shortened(pauseMs);
+      const isOver = attempt >= retry.attempts || this.clock.now() + thisMs >= deadlineMs;
+      if (isOver || !mayRepeat(failure, repetition)) throw failure;
+      await this.pause(method, thisMs, options.signal);
     }
   }
 
@@ -110,30 +122,11 @@ export class Caller {
     return this.#transport.close();
   }
 
-  async #once<Method extends ClientMethod>(
-    method: Method,
-    request: ClientRequest<Method>,
-    options: { readonly signal: AbortSignal | undefined; readonly deadlineMs: number },
-  ): Promise<ClientAnswer<Method>> {
-    const answer = await this.#answer(method, request, options);
-    const failure = errorOfAnswer(method, statusIn(answer));
-    if (failure !== undefined) throw failure;
-    return answer;
-  }
-
-  async #answer<Method extends ClientMethod>(
-    method: Method,
-    request: ClientRequest<Method>,
-    options: { readonly signal: AbortSignal | undefined; readonly deadlineMs: number },
-  ): Promise<ClientAnswer<Method>> {
-    if (options.signal?.aborted) throw ClientError.ofCancel('cancelled by its signal', method);
-    if (this.clock.now() >= options.deadlineMs)
+  /** @throws CancelledError, DeadlineError */
+  #checkBegin(method: ClientMethod, { signal, deadlineMs }: Begun): void {
+    if (signal?.aborted) throw ClientError.ofCancel('cancelled by its signal', method);
+    if (this.clock.now() >= deadlineMs)
       throw ClientError.ofDeadline('its time is over before it began; give it a larger timeoutMs', method);
-    try {
-      return await this.#transport.call(method, request, options);
-    } catch (error) {
-      throw errorOfTransport(method, error);
-    }
   }
 }
 

@@ -29,14 +29,12 @@ export {
 export type {
   AnyHybridPart,
   FoundHits,
-  GroupBy,
   HybridOptions,
   HybridPart,
-  IndexParams,
   PagesOptions,
-  ScoreRange,
   SearchOptions,
 } from '#client/calls/search-calls.js';
+export type { GroupBy, IndexParams, ScoreRange } from '#client/calls/search-params.js';
 export type { Insert, Upsert, WriteOptions, Written } from '#client/calls/write-calls.js';
 export { allOf, anyOf, Filter, filter } from '#client/filters/filter.js';
 export type { FieldFilters, JsonFilter, Where } from '#client/filters/filter-types.js';

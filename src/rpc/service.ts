@@ -2,6 +2,7 @@
 // (bytes through the transport). A handler throws ElanusError; on the wire that is the response's own `status`, and the client throws it again.
 import { ElanusError, toElanusError } from '#base/errors.js';
 import { neverAborted } from '#base/on-abort.js';
+import { isWhole, whole } from '#base/whole.js';
 import type { Decoder } from '#model/bounded-decode.js';
 import { type Encoder, encodeMessage } from '#model/message-writer.js';
 import type { CallContext } from '#platform/transport.js';
@@ -54,19 +55,9 @@ export type Client<D extends { readonly methods: object }> = {
 export const backgroundContext: CallContext = { signal: neverAborted, metadata: {} };
 export const codec = (type: unknown): MessageType<object> => type as MessageType<object>;
 const withDefaults = (type: unknown, partial: object): object => codec(type).fromPartial(partial);
-const WHOLE = Symbol('whole');
-interface Markable {
-  [WHOLE]?: object;
-}
 
-/** Marks a message that has every field, as the compiler checks: it goes on as it is, not as a copy with defaults filled in. */
-export function whole<T extends object>(message: T): T {
-  // A copy that gets the mark along with the fields is not the message that the mark names.
-  (message as Markable)[WHOLE] = message;
-  return message;
-}
+export { isWhole, whole };
 
-export const isWhole = (message: object): boolean => (message as Markable)[WHOLE] === message;
 /** The message with every field. */
 export const filled = (type: unknown, message: object): object =>
   isWhole(message) ? message : withDefaults(type, message);

@@ -29,6 +29,7 @@ it('the typed client is light', () => {
     'base/error-kind.ts',
     'base/errors.ts',
     'base/on-abort.ts',
+    'base/whole.ts',
     'model/columns',
     'model/json',
     'model/text-list.ts',

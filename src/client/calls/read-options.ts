@@ -5,7 +5,7 @@ import { filterOf } from '#client/filters/where.js';
 import type { Declaration } from '#client/schema/collection.js';
 import { isVectorName } from '#client/schema/field-spec.js';
 import type { Fields, Name } from '#client/schema/row-types.js';
-import type { KeyValuePair } from '#proto/milvus/common.js';
+import type { ConsistencyLevel, KeyValuePair } from '#proto/milvus/common.js';
 import type { TemplateValue } from '#proto/milvus/schema.js';
 
 /** Elanus reads what was acknowledged before at every level; a Milvus waits as long as the level says. */
@@ -35,17 +35,19 @@ export const orderText = (order: Readonly<Record<string, string | undefined>>): 
 /** Parameters that are given, as the protocol has them. */
 export const paramsOf = (
   given: Readonly<Record<string, string | number | bigint | boolean | undefined>>,
-): KeyValuePair[] =>
-  Object.entries(given).flatMap(([key, value]) =>
-    value === undefined ? [] : [{ key, value: String(value) }],
-  );
+): KeyValuePair[] => {
+  const list: KeyValuePair[] = [];
+  for (const [key, value] of Object.entries(given))
+    if (value !== undefined) list.push({ key, value: String(value) });
+  return list;
+};
 
 /** What all reads say of themselves. */
 export interface ReadRequest {
   readonly collectionName: string;
   readonly partitionNames: string[];
   readonly outputFields: string[];
-  readonly consistencyLevel: 0 | 1 | 2 | 3;
+  readonly consistencyLevel: ConsistencyLevel;
   readonly useDefaultConsistency: boolean;
   readonly guaranteeTimestamp: bigint;
 }

@@ -1,6 +1,7 @@
 // Searches: by one vector, by many, by the vectors of rows that are there, by several fields at once, and page after page.
 
 import { bytesView } from '#base/bytes.js';
+import { whole } from '#base/whole.js';
 import { ClientError } from '#client/errors.js';
 import { floatsOf, int64sOf } from '#client/rows/columns-out.js';
 import { Hits, keysOf, tableOf } from '#client/rows/results.js';
@@ -22,34 +23,16 @@ import type { IDs } from '#proto/milvus/schema.js';
 import { fragmentsAt, type Highlight, highlighterOf } from './highlights.js';
 import { QueryCalls } from './query-calls.js';
 import { type Ranker, rrf } from './rankers.js';
-import {
-  filterText,
-  type Order,
-  ofPages,
-  orderText,
-  paramsOf,
-  type ReadOptions,
-  readRequest,
-} from './read-options.js';
+import { filterText, type Order, ofPages, paramsOf, type ReadOptions, readRequest } from './read-options.js';
 import { type BoostModes, type Decay, functionScore, type ScoreFunction } from './score-functions.js';
-
-/** What of the index a search may say: `ef`, `nprobe`, `level`, `target_recall`, as docs/compat.md lists them. */
-export type IndexParams = Readonly<Record<string, string | number | boolean>>;
-
-/** Hits in groups of equal values. */
-export interface GroupBy<F extends Fields> {
-  readonly field: Name<F> | (string & {});
-  /** Hits of a group; 1 when not given. `limit` counts groups. */
-  readonly size?: number | undefined;
-  /** Groups are filled as long as there are rows. */
-  readonly isStrict?: boolean | undefined;
-}
-
-/** How near hits have to be, in the scores of the metric: `radius` is the far end and `nearest` the near one. */
-export interface ScoreRange {
-  readonly radius?: number | undefined;
-  readonly nearest?: number | undefined;
-}
+import {
+  type GroupBy,
+  groupParams,
+  type IndexParams,
+  LIMIT_DEFAULT,
+  type ScoreRange,
+  SearchParams,
+} from './search-params.js';
 
 export interface SearchOptions<F extends Fields, Dynamic extends boolean, Names extends string>
   extends ReadOptions<F, Dynamic, Names> {
@@ -106,7 +89,6 @@ export type FoundHits<F extends Fields, Names extends string, Dynamic extends bo
   Key<F>
 >;
 
-const LIMIT = 10;
 /** Searches of a hybrid search look further than the whole, or ranking would have nothing to choose from. */
 const CANDIDATES = 5;
 const CANDIDATES_MAX = 16_384;
@@ -122,6 +104,8 @@ interface Vectors {
 }
 
 export class SearchCalls<F extends Fields, Dynamic extends boolean> extends QueryCalls<F, Dynamic> {
+  readonly #asked = new SearchParams();
+
   /** The nearest rows of one vector. */
   async search<Of extends SearchableName<F>, const Names extends OutputName<F, Dynamic> = PlainName<F>>(
     field: Of,
@@ -160,7 +144,7 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
     parts: readonly AnyHybridPart<F, Dynamic>[],
     options: HybridOptions<F, Dynamic, Names> = {},
   ): Promise<FoundHits<F, Names, Dynamic>> {
-    const { limit = LIMIT, offset, rank, groupBy } = options;
+    const { limit = LIMIT_DEFAULT, offset, rank, groupBy } = options;
     const candidates = Math.min(CANDIDATES_MAX, CANDIDATES * (limit + (offset ?? 0)));
     const requests = parts.map((part) =>
       this.#request(this.#vectors(part.field, [part.vector]), { ...part, limit: part.limit ?? candidates }),
@@ -235,30 +219,38 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
     throw ClientError.ofInput(`"${field}" is no vector field of ${name}`, 'search');
   }
 
+  /** Whole, and its vectors are a copy of its own: nobody has to make another. */
   #request<Names extends string>(
     { field, input, count }: Vectors,
     options: SearchOptions<F, Dynamic, Names>,
-  ) {
-    const { limit = LIMIT, offset, params, range, groupBy, orderBy, score, boosts, highlight } = options;
+  ): SearchRequest {
     const { expr, exprTemplateValues } = filterText(this.declaration, options.where);
-    return {
-      ...readRequest(this.caller, this.declaration, options),
+    const read = readRequest(this.caller, this.declaration, options);
+    return whole<SearchRequest>({
+      base: undefined,
+      dbName: '',
+      collectionName: read.collectionName,
+      partitionNames: read.partitionNames,
       dsl: expr,
-      dslType: FILTER_TEXT,
-      exprTemplateValues,
       searchInput: input,
+      dslType: FILTER_TEXT,
+      outputFields: read.outputFields,
+      searchParams: this.#asked.paramsOf(field, options),
+      travelTimestamp: 0n,
+      guaranteeTimestamp: read.guaranteeTimestamp,
       nq: BigInt(count),
-      functionScore: functionScore(score, boosts),
-      highlighter: highlighterOf(highlight),
-      searchParams: paramsOf({
-        anns_field: field,
-        topk: limit,
-        offset,
-        params: innerParams(params, range),
-        order_by_fields: orderBy === undefined ? undefined : orderText(orderBy),
-        ...groupParams(groupBy),
-      }),
-    } as const;
+      notReturnAllMeta: false,
+      consistencyLevel: read.consistencyLevel,
+      useDefaultConsistency: read.useDefaultConsistency,
+      searchByPrimaryKeys: false,
+      subReqs: [],
+      exprTemplateValues,
+      functionScore: functionScore(options.score, options.boosts),
+      namespace: undefined,
+      highlighter: highlighterOf(options.highlight),
+      searchAggregation: undefined,
+      functionChains: [],
+    });
   }
 
   async #found<Names extends string>(
@@ -278,14 +270,13 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
     const offsets = indices === undefined ? undefined : int64sOf(indices, 'offsets');
     const marked = results?.highlightResults ?? [];
     const highlights = marked.length === 0 ? undefined : (hit: number) => fragmentsAt(marked, hit);
-    let begin = 0;
-    return Array.from({ length: count }, (_, query) => {
+    const found: FoundHits<F, Names, Dynamic>[] = [];
+    for (let query = 0, begin = 0; query < count; query++) {
       const end = begin + Number(results?.topks[query] ?? 0n);
-      const parts = { table, ids, scores, offsets, highlights, begin, end };
-      const hits = new Hits<Row<F, Names, Dynamic>, Key<F>>(parts);
+      found.push(new Hits({ table, ids, scores, offsets, highlights, begin, end }));
       begin = end;
-      return hits;
-    });
+    }
+    return found;
   }
 }
 
@@ -301,18 +292,6 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   }
   return all;
 }
-
-function innerParams(params: IndexParams | undefined, range: ScoreRange | undefined): string | undefined {
-  if (params === undefined && range === undefined) return undefined;
-  const { radius, nearest } = range ?? {};
-  return JSON.stringify({ ...params, radius, range_filter: nearest });
-}
-
-const groupParams = <F extends Fields>(groupBy: GroupBy<F> | undefined) => ({
-  group_by_field: groupBy?.field,
-  group_size: groupBy?.size,
-  strict_group_size: groupBy?.isStrict,
-});
 
 function idsMessage(ids: readonly (bigint | string)[]): IDs {
   if (ids.every((id) => typeof id === 'string'))

@@ -12,7 +12,10 @@ interface Table {
   readonly dynamic: ReadColumn | undefined;
 }
 
+const NO_FIELDS: Table = { columns: new Map(), dynamic: undefined };
+
 export function tableOf(declaration: Declaration, fields: readonly FieldData[], length: number): Table {
+  if (fields.length === 0) return NO_FIELDS;
   const columns = new Map<string, ReadColumn>();
   let dynamic: ReadColumn | undefined;
   for (const field of fields) {

@@ -138,28 +138,38 @@ export function placeholderGroup(
 ): Uint8Array {
   // Lists of vectors have codes of their own, 200 above those of single vectors.
   const code = dataTypes[type] + (isList ? 200 : 0);
-  const head = [0x0a, 2, 0x24, 0x30, 0x10, ...varint(code)];
-  const heads = values.map(({ length }) => [0x1a, ...varint(length)]);
-  const inner = values.reduce((sum, { length }, at) => sum + length + (heads[at]?.length ?? 0), head.length);
-  const outer = [0x0a, ...varint(inner)];
-  const bytes = new Uint8Array(outer.length + inner);
-  bytes.set(outer);
-  bytes.set(head, outer.length);
-  let at = outer.length + head.length;
-  values.forEach((value, index) => {
-    const own = heads[index] ?? [];
-    bytes.set(own, at);
-    bytes.set(value, at + own.length);
-    at += own.length + value.length;
-  });
+  let inner = 5 + varintBytes(code);
+  for (const { length } of values) inner += 1 + varintBytes(length) + length;
+  const bytes = new Uint8Array(1 + varintBytes(inner) + inner);
+  bytes[0] = 0x0a;
+  let at = writeVarint(bytes, 1, inner);
+  bytes[at++] = 0x0a; // The tag "$0".
+  bytes[at++] = 2;
+  bytes[at++] = 0x24;
+  bytes[at++] = 0x30;
+  bytes[at++] = 0x10;
+  at = writeVarint(bytes, at, code);
+  for (const value of values) {
+    bytes[at++] = 0x1a;
+    at = writeVarint(bytes, at, value.length);
+    bytes.set(value, at);
+    at += value.length;
+  }
   return bytes;
 }
 
-function varint(value: number): number[] {
-  const bytes: number[] = [];
+function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= VARINT_MORE; rest = Math.floor(rest / VARINT_MORE)) bytes++;
+  return bytes;
+}
+
+/** @returns the place behind it */
+function writeVarint(bytes: Uint8Array, begin: number, value: number): number {
+  let at = begin;
   let rest = value;
   for (; rest >= VARINT_MORE; rest = Math.floor(rest / VARINT_MORE))
-    bytes.push((rest % VARINT_MORE) | VARINT_MORE);
-  bytes.push(rest);
-  return bytes;
+    bytes[at++] = (rest % VARINT_MORE) | VARINT_MORE;
+  bytes[at++] = rest;
+  return at;
 }

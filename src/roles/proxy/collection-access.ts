@@ -162,6 +162,7 @@ const wholeCollection: Omit<LoadRequest, 'collectionId'> = {
   resourceGroup: '',
   namesFields: false,
   leftOutFieldIds: [],
+  withoutChannels: true,
 };
 
 function openCollection({ collection, databaseId, databaseProperties }: CollectionResponse): OpenCollection {

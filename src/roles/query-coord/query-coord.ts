@@ -265,7 +265,7 @@ export class QueryCoord {
         else this.#syncSoon(collectionId);
         return {};
       }),
-    loadState: async ({ collectionId, partitionIds }) => {
+    loadState: async ({ collectionId, partitionIds, withoutChannels }) => {
       const loaded = this.#loaded.get(collectionId);
       if (loaded === undefined) return { known: false };
       const { scope, failure } = loaded.load;
@@ -281,11 +281,13 @@ export class QueryCoord {
         resourceGroup: loaded.definition.resourceGroup,
         leftOutFieldIds: [...loaded.definition.leftOut],
         takesLater: takesLater(scope),
-        channels: this.#distribution.channelsOf(collectionId).map(([vchannel, { serverId }]) => ({
-          vchannel,
-          leaderId: serverId,
-          nodeIds: [...this.#distribution.nodesOf(vchannel)],
-        })),
+        channels: withoutChannels
+          ? []
+          : this.#distribution.channelsOf(collectionId).map(([vchannel, { serverId }]) => ({
+              vchannel,
+              leaderId: serverId,
+              nodeIds: [...this.#distribution.nodesOf(vchannel)],
+            })),
       });
     },
     segmentsChanged: async ({ collectionId, untilServed }) => {

@@ -21,8 +21,8 @@ export class CallRoom {
     this.#limits = limits;
   }
 
-  /** @returns what gives the room back @throws parameter_too_large, queue_full */
-  take(name: string, bytes: number): () => void {
+  /** Whoever takes room gives it back. @throws parameter_too_large, queue_full */
+  take(name: string, bytes: number): void {
     const { receiveBytesMax, heldBytesMax } = this.#limits;
     if (bytes > receiveBytesMax)
       throw new ElanusError(
@@ -36,9 +36,11 @@ export class CallRoom {
         `${name}: no room for ${bytes} bytes, calls under way hold ${this.#bytes} of ${heldBytesMax}: send less at once, or try again when some have ended`,
       );
     this.#bytes += held;
-    return () => {
-      this.#bytes -= held;
-    };
+  }
+
+  /** @param bytes as they were taken */
+  give(bytes: number): void {
+    this.#bytes -= bytes + CALL_BYTES;
   }
 
   /** @throws parameter_too_large */

@@ -197,6 +197,34 @@ describe('how calls end', () => {
     expect(busy).toEqual([true, false]);
   });
 
+  test('each by its own deadline, with one timer for all', async () => {
+    const { world, calls, transport } = fake();
+    const ended: string[] = [];
+    const call = (name: string, inMs: number): void => {
+      void keyOf(transport.call('query', {}, { deadlineMs: world.clock.now() + inMs })).then((key) =>
+        ended.push(`${name} ${key} ${world.clock.monotonic()}`),
+      );
+    };
+    call('a', 300);
+    call('b', 100);
+    call('c', 200);
+    expect(world.pending).toBe(1);
+    await world.advance(250);
+    call('d', 20);
+    expect(world.pending).toBe(1);
+    await world.advance(100);
+    const late = (name: string, ms: number) => `${name} deadline_exceeded ${ms}`;
+    expect(ended).toEqual([late('b', 100), late('c', 200), late('d', 270), late('a', 300)]);
+    // A call that ends before leaves the timer to others; the database takes it along.
+    const others = fake();
+    others.answer.resolve({});
+    const soon = { deadlineMs: others.world.clock.now() + 1000 };
+    expect(await keyOf(others.transport.call('query', {}, soon))).toBe('answered');
+    await others.calls.close(0);
+    expect(others.world.pending).toBe(0);
+    await calls.close(0);
+  });
+
   test('when their caller gives up, before or later', async () => {
     const { seen, transport } = fake();
     const giveUp = new AbortController();

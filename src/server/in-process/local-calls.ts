@@ -4,13 +4,14 @@ import { ElanusError, errorSpecs, toElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
 import { SharedMemory } from '#base/shared-memory.js';
 import type { ClientCallOptions, ClientMethod } from '#client/transport.js';
-import type { Clock, Timer, Timers } from '#platform/time.js';
+import type { Clock, Timers } from '#platform/time.js';
 import type { CallContext } from '#platform/transport.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
 import type { Next } from '#rpc/interceptors.js';
 import type { MethodDefinition } from '#rpc/service.js';
 import { type CallLimits, CallRoom } from './call-room.js';
 import { type OwnMessage, ownAnswer, ownRequest, RequestMemory } from './own-message.js';
+import { type Caller, Deadlines, late, RunningCall } from './running-call.js';
 import { wrongField } from './wrong-field.js';
 
 export interface LocalCallsParts {
@@ -23,11 +24,6 @@ export interface LocalCallsParts {
   readonly onBusy?: ((isBusy: boolean) => void) | undefined;
 }
 
-/** Who makes calls: what goes beside each of them. Its identity says which calls are its own. */
-export interface Caller {
-  readonly metadata: CallContext['metadata'];
-}
-
 /** One public call as a caller in this process gives it. */
 export interface LocalCall {
   readonly caller: Caller;
@@ -38,13 +34,8 @@ export interface LocalCall {
   readonly options: ClientCallOptions;
 }
 
-interface RunningCall {
-  readonly caller: Caller;
-  /** Ends the call for its caller and for its handler. */
-  end(error: ElanusError): void;
-}
-
-type Definition = Pick<MethodDefinition, 'name' | 'requestType'>;
+type Definition = Pick<MethodDefinition, 'name' | 'requestType' | 'responseType'>;
+const PATH = `/${MilvusServiceDefinition.fullName}/`;
 const INTERNAL = errorSpecs.internal.code;
 /** Memory of requests that is used again. */
 const SHARED_BYTES_MAX = 16 * 1024 * 1024;
@@ -53,6 +44,7 @@ export class LocalCalls {
   readonly #parts: LocalCallsParts;
   readonly #room: CallRoom;
   readonly #running = new Set<RunningCall>();
+  readonly #deadlines: Deadlines;
   readonly #memory = new SharedMemory(SHARED_BYTES_MAX);
   #isOpen = true;
   /** What `close` waits for while calls run. */
@@ -61,46 +53,83 @@ export class LocalCalls {
   constructor(parts: LocalCallsParts) {
     this.#parts = parts;
     this.#room = new CallRoom(parts.limits);
+    this.#deadlines = new Deadlines(parts, this.#running);
   }
 
   /**
    * The request is copied before this returns: what its sender does with it afterwards changes nothing. The answer belongs to the caller.
+   * It settles when the handler does, or as soon as the caller gave up, the deadline passed or the database closed.
    * @throws ElanusError by the promise, as ClientTransport says
    */
-  async call(call: LocalCall): Promise<object> {
-    const { method, options } = call;
-    const definition = Object.hasOwn(MilvusServiceDefinition.methods, method)
-      ? MilvusServiceDefinition.methods[method]
-      : undefined;
-    const next =
-      definition && this.#parts.calls.get(`/${MilvusServiceDefinition.fullName}/${definition.name}`);
-    if (definition === undefined || next === undefined)
-      throw new ElanusError('unsupported', `${String(method)} is no call that is served in this process`);
-    if (!this.#isOpen) throw closed(definition.name);
-    if (options.signal?.aborted === true) throw cancelled(definition.name);
-    if ((options.deadlineMs ?? Infinity) <= this.#parts.clock.now()) throw late(definition.name);
-    const memory = next.letsGo === true ? new RequestMemory(this.#memory) : undefined;
-    const { message, release } = this.#admit(definition, call, memory);
+  call(call: LocalCall): Promise<object> {
     try {
-      const answer = await this.#run(lending(next, memory), definition.name, message, call);
-      refuseIfWrong(definition, answer, call.request);
-      const own: OwnMessage = ownAnswer(definition.responseType, answer);
-      this.#room.checkAnswer(definition.name, own.bytes);
-      return own.message;
-    } finally {
-      release();
+      return this.#begin(call);
+    } catch (error) {
+      return Promise.reject(error);
     }
   }
 
-  /** The request as its sender has it now, and room for it. */
-  #admit(
-    { name, requestType }: Definition,
-    call: LocalCall,
-    memory: RequestMemory | undefined,
-  ): { readonly message: object; readonly release: () => void } {
+  #begin(call: LocalCall): Promise<object> {
+    const { method, options, caller } = call;
+    const definition = Object.hasOwn(MilvusServiceDefinition.methods, method)
+      ? MilvusServiceDefinition.methods[method]
+      : undefined;
+    const next = definition && this.#parts.calls.get(PATH + definition.name);
+    if (definition === undefined || next === undefined)
+      throw new ElanusError('unsupported', `${String(method)} is no call that is served in this process`);
+    const { name } = definition;
+    const { deadlineMs, signal } = options;
+    if (!this.#isOpen) throw closed(name);
+    if (signal?.aborted === true) throw cancelled(name);
+    if ((deadlineMs ?? Infinity) <= this.#parts.clock.now()) throw late(name);
+    const memory = next.letsGo === true ? new RequestMemory(this.#memory) : undefined;
+    const { message, bytes } = this.#admit(definition, call, memory);
+    return new Promise((resolve, reject) => {
+      const running = new RunningCall(name, caller, reject, () => {
+        this.#running.delete(running);
+        this.#room.give(bytes);
+        if (this.#running.size === 0) this.#idle();
+      });
+      if (this.#running.size === 0) this.#parts.onBusy?.(true);
+      this.#running.add(running);
+      if (signal !== undefined) running.forget = onAbort(signal, () => running.end(cancelled(name)));
+      if (deadlineMs !== undefined) this.#deadlines.watch(running, deadlineMs);
+      const { metadata } = caller;
+      const context: CallContext =
+        deadlineMs === undefined
+          ? { signal: running.signal, metadata }
+          : { signal: running.signal, metadata, deadlineMs };
+      lending(next, memory)(message, context).then(
+        (answer) => {
+          if (!running.settle()) return;
+          try {
+            resolve(this.#owned(definition, answer, call.request));
+          } catch (error) {
+            reject(error);
+          }
+        },
+        (error: unknown) => {
+          if (running.settle()) reject(toElanusError(error, name));
+        },
+      );
+    });
+  }
+
+  /** The answer as its caller gets it. @throws parameter_too_large, invalid_parameter */
+  #owned(definition: Definition, answer: object, request: object): object {
+    refuseIfWrong(definition, answer, request);
+    const { message, bytes } = ownAnswer(definition.responseType, answer);
+    this.#room.checkAnswer(definition.name, bytes);
+    return message;
+  }
+
+  /** The request as its sender has it now, in room that was taken for it. */
+  #admit({ name, requestType }: Definition, call: LocalCall, memory: RequestMemory | undefined): OwnMessage {
     try {
-      const { message, bytes } = ownRequest(requestType, call.request, { ...call, memory });
-      return { message, release: this.#room.take(name, bytes) };
+      const { method, isMoved, request } = call;
+      const own = ownRequest(requestType, request, { method, isMoved, memory });
+      this.#room.take(name, own.bytes);
+      return own;
     } catch (error) {
       memory?.giveBack();
       throw error;
@@ -110,15 +139,17 @@ export class LocalCalls {
   /** No more calls; those that run end, or are ended after the grace. */
   async close(graceMs: number): Promise<void> {
     this.#isOpen = false;
-    if (this.#running.size === 0) return;
-    const idle = new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-    });
-    const late = this.#parts.timers.after(graceMs, () => {
-      for (const running of [...this.#running]) running.end(closed('a call that ran'));
-    });
-    await idle;
-    late.cancel();
+    if (this.#running.size > 0) {
+      const idle = new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+      const late = this.#parts.timers.after(graceMs, () => {
+        for (const running of [...this.#running]) running.end(closed('a call that ran'));
+      });
+      await idle;
+      late.cancel();
+    }
+    this.#deadlines.close();
   }
 
   #idle(): void {
@@ -130,42 +161,6 @@ export class LocalCalls {
   endCallsOf(caller: Caller): void {
     for (const running of [...this.#running])
       if (running.caller === caller) running.end(cancelled('a call that ran'));
-  }
-
-  /** Settles when the handler does, or as soon as the caller gave up, the deadline passed or the database closed. */
-  #run(next: Next, name: string, message: object, { caller, options }: LocalCall): Promise<object> {
-    const { clock, timers } = this.#parts;
-    const { signal, deadlineMs } = options;
-    return new Promise((resolve, reject) => {
-      const abort = new AbortController();
-      let timer: Timer | undefined;
-      const settle = (): boolean => {
-        if (!this.#running.delete(running)) return false;
-        timer?.cancel();
-        forget?.();
-        if (this.#running.size === 0) this.#idle();
-        return true;
-      };
-      const running: RunningCall = {
-        caller,
-        end(error) {
-          if (!settle()) return;
-          reject(error);
-          abort.abort();
-        },
-      };
-      if (this.#running.size === 0) this.#parts.onBusy?.(true);
-      this.#running.add(running);
-      const forget = signal && onAbort(signal, () => running.end(cancelled(name)));
-      if (deadlineMs !== undefined)
-        timer = timers.after(deadlineMs - clock.now(), () => running.end(late(name)));
-      const { metadata } = caller;
-      const context = { signal: abort.signal, metadata, ...(deadlineMs === undefined ? {} : { deadlineMs }) };
-      next(message, context).then(
-        (answer) => settle() && resolve(answer),
-        (error: unknown) => settle() && reject(toElanusError(error, name)),
-      );
-    });
   }
 }
 
@@ -191,6 +186,3 @@ const closed = (name: string): ElanusError =>
 
 const cancelled = (name: string): ElanusError =>
   new ElanusError('cancelled', `${name}: cancelled by its caller`);
-
-const late = (name: string): ElanusError =>
-  new ElanusError('deadline_exceeded', `${name}: no answer before the deadline: allow more time or retry`);

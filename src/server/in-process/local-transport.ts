@@ -9,7 +9,8 @@ import type {
   ClientTransport,
 } from '#client/transport.js';
 import type { CallContext } from '#platform/transport.js';
-import type { Caller, LocalCalls } from './local-calls.js';
+import type { LocalCalls } from './local-calls.js';
+import type { Caller } from './running-call.js';
 
 /** Who calls, and what for. */
 export interface CallerOptions {
@@ -38,15 +39,17 @@ export class LocalTransport implements ClientTransport {
     this.#caller = { metadata: callerMetadata(options) };
   }
 
-  async call<Method extends ClientMethod>(
+  call<Method extends ClientMethod>(
     method: Method,
     request: ClientRequest<Method>,
     options: ClientCallOptions,
   ): Promise<ClientAnswer<Method>> {
     if (this.#isClosed)
-      throw new ElanusError('service_unavailable', `${method}: the client is closed: make a new one`);
-    const call = { caller: this.#caller, method, request, options };
-    return (await this.#calls.call(call)) as ClientAnswer<Method>;
+      return Promise.reject(
+        new ElanusError('service_unavailable', `${method}: the client is closed: make a new one`),
+      );
+    const answer = this.#calls.call({ caller: this.#caller, method, request, options });
+    return answer as Promise<ClientAnswer<Method>>;
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,9 @@
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { SharedMemory } from '#base/shared-memory.js';
 import { notUtf8 } from '#model/bounded-decode.js';
-import { codec, whole } from '#rpc/service.js';
+import { SearchResults } from '#proto/milvus/milvus.js';
+import { FieldData, type IDs, type SearchResultData } from '#proto/milvus/schema.js';
+import { codec, isWhole, whole } from '#rpc/service.js';
 
 /** About what a field takes on the wire beside its value. */
 const FIELD_BYTES = 2;
@@ -21,7 +23,7 @@ export interface OwnMessage {
 interface RequestFacts {
   readonly method: string;
   /** Bytes outside of shared memory belong to the message already. */
-  readonly isMoved?: boolean;
+  readonly isMoved?: boolean | undefined;
   /** Where copies of many bytes lie; memory that is new when not given. */
   readonly memory?: RequestMemory | undefined;
 }
@@ -52,13 +54,18 @@ export class RequestMemory {
   }
 }
 
-/** The request with every field, as its sender has it at this moment. @throws invalid_parameter for what no message can hold */
+/**
+ * The request with every field, as its sender has it at this moment. One that is whole comes from our own client, which made it, bytes and all, for
+ * this call alone: it goes on as it is.
+ * @throws invalid_parameter for what no message can hold
+ */
 export function ownRequest(
   type: unknown,
   request: object,
   { method, isMoved = false, memory }: RequestFacts,
 ): OwnMessage {
   try {
+    if (isWhole(request)) return { message: request, bytes: ownFields(request, nothingCopied) };
     // Objects and lists are made anew here; only bytes are still shared.
     const message = codec(type).fromPartial(request);
     return { message: whole(message), bytes: ownFields(message, copying(isMoved, memory)) };
@@ -73,8 +80,70 @@ export function ownRequest(
 
 /** The answer with every field, in memory of its own. */
 export function ownAnswer(type: unknown, answer: object): OwnMessage {
+  const hits = type === SearchResults && isWhole(answer) ? ownHits(answer as SearchResults) : undefined;
+  if (hits !== undefined) return hits;
   const message = codec(type).fromPartial(answer);
   return { message, bytes: ownFields(message, newCopies) };
+}
+
+/** Hits with their fields, which most answers are, without looking for what else an answer may have. Undefined: it has more. */
+function ownHits({ status, results, collectionName, sessionTs }: SearchResults): OwnMessage | undefined {
+  if (status === undefined || results === undefined || hasMoreThanHits(results)) return undefined;
+  const fieldsData = results.fieldsData.map((field) => FieldData.fromPartial(field));
+  const scores = newCopy(results.scores);
+  const ids = results.ids && ownIds(results.ids);
+  const message: SearchResults = {
+    status: { ...status, extraInfo: { ...status.extraInfo } },
+    results: {
+      numQueries: results.numQueries,
+      topK: results.topK,
+      fieldsData,
+      scores,
+      ids: ids?.message,
+      topks: results.topks.slice(),
+      outputFields: results.outputFields.slice(),
+      groupByFieldValue: undefined,
+      allSearchCount: results.allSearchCount,
+      distances: [],
+      searchIteratorV2Results: undefined,
+      recalls: results.recalls.slice(),
+      primaryFieldName: results.primaryFieldName,
+      highlightResults: [],
+      elementIndices: undefined,
+      groupByFieldValues: [],
+      aggBuckets: [],
+      aggTopks: [],
+    },
+    collectionName,
+    sessionTs,
+  };
+  let bytes =
+    HITS_BYTES + status.reason.length + scores.length + (ids?.bytes ?? 0) + 8 * results.topks.length;
+  for (const field of fieldsData) bytes += ownFields(field, newCopies);
+  return { message, bytes };
+}
+
+/** About what an answer takes beside its hits and their fields. */
+const HITS_BYTES = 128;
+
+const hasMoreThanHits = (results: SearchResultData): boolean =>
+  results.groupByFieldValue !== undefined ||
+  results.searchIteratorV2Results !== undefined ||
+  results.elementIndices !== undefined ||
+  results.distances.length > 0 ||
+  results.highlightResults.length > 0 ||
+  results.groupByFieldValues.length > 0 ||
+  results.aggBuckets.length > 0 ||
+  results.aggTopks.length > 0;
+
+function ownIds({ idField }: IDs): { readonly message: IDs; readonly bytes: number } {
+  if (idField?.$case === 'intId') {
+    const data = newCopy(idField.value.data);
+    return { message: { idField: { $case: 'intId', value: { data } } }, bytes: data.length };
+  }
+  if (idField === undefined) return { message: { idField }, bytes: 0 };
+  const data = idField.value.data.slice();
+  return { message: { idField: { $case: 'strId', value: { data } } }, bytes: ownItems(data, newCopies) };
 }
 
 /** Replaces what is shared, or would be something else on the wire. @returns about the bytes of all fields */
@@ -89,7 +158,7 @@ function ownField(fields: Record<string, unknown>, key: string, copies: Copies):
   const value = fields[key];
   switch (typeof value) {
     case 'string':
-      fields[key] = wellFormed(value);
+      checkWellFormed(value);
       return value.length;
     case 'bigint':
       return bytesOfInt64(value);
@@ -97,7 +166,7 @@ function ownField(fields: Record<string, unknown>, key: string, copies: Copies):
       if (value === null) return 0;
       if (Array.isArray(value)) return ownItems(value, copies);
       if (!(value instanceof Uint8Array)) return ownFields(value, copies);
-      fields[key] = copies.field(value);
+      if (copies !== nothingCopied) fields[key] = copies.field(value);
       return value.length;
     default:
       return 4;
@@ -109,9 +178,9 @@ function ownItems(items: unknown[], copies: Copies): number {
   let bytes = 4 * items.length;
   switch (typeof items[0]) {
     case 'string':
-      for (let i = 0; i < items.length; i++) {
-        const text = wellFormed(items[i] as string);
-        items[i] = text;
+      for (const item of items) {
+        const text = item as string;
+        checkWellFormed(text);
         bytes += text.length;
       }
       return bytes;
@@ -122,7 +191,7 @@ function ownItems(items: unknown[], copies: Copies): number {
       for (let i = 0; i < items.length; i++) {
         const item = items[i] as object;
         if (item instanceof Uint8Array) {
-          items[i] = copies.item(item);
+          if (copies !== nothingCopied) items[i] = copies.item(item);
           bytes += item.length;
         } else bytes += ownFields(item, copies);
       }
@@ -141,6 +210,9 @@ interface Copies {
 /** Not `slice`, which is a view where the bytes are a Buffer. */
 const newCopy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
 const newCopies: Copies = { field: newCopy, item: newCopy };
+const asItIs = (bytes: Uint8Array): Uint8Array => bytes;
+/** For messages that are nobody else's: only their texts and numbers are looked at. */
+const nothingCopied: Copies = { field: asItIs, item: asItIs };
 
 function copying(isMoved: boolean, memory: RequestMemory | undefined): Copies {
   if (isMoved) {
@@ -152,9 +224,8 @@ function copying(isMoved: boolean, memory: RequestMemory | undefined): Copies {
 }
 
 /** The wire is UTF-8, which has no half of a pair: a text must not be one thing in memory and another in files. */
-function wellFormed(text: string): string {
+function checkWellFormed(text: string): void {
   if (!text.isWellFormed()) throw notUtf8();
-  return text;
 }
 
 function bytesOfInt64(value: bigint): number {

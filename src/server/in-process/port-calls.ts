@@ -2,7 +2,8 @@
 // here with their message belong to it already.
 import { ElanusError, toElanusError } from '#base/errors.js';
 import { type FromDatabase, movable, type Port, type ToDatabase } from '#client/port-messages.js';
-import type { Caller, LocalCalls } from './local-calls.js';
+import type { LocalCalls } from './local-calls.js';
+import type { Caller } from './running-call.js';
 
 /** Serves a port until its other end, or the thread that has it, is gone. @returns what closes it from here */
 export function servePort(port: Port, calls: LocalCalls, caller: Caller): () => void {
