@@ -222,6 +222,8 @@ export type Leaf =
 export type WantedWords =
   /** At least so many of these. */
   | { readonly kind: 'any'; readonly words: readonly string[]; readonly least: number }
+  /** A word that is at most so many changes away from one of these (`NearWords`). */
+  | { readonly kind: 'near'; readonly words: readonly string[]; readonly distance: number }
   /** In this order and distance, moved by at most `slop` places in all; words of one place are alternatives. */
   | { readonly kind: 'phrase'; readonly places: readonly PhrasePlace[]; readonly slop: number };
 

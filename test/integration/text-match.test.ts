@@ -1,4 +1,4 @@
-// text_match and phrase_match through the client: in queries, searches and deletes, over growing and flushed rows.
+// text_match, text_match_fuzzy and phrase_match through the client: in queries, searches and deletes, over growing and flushed rows.
 import { DataType } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { failureOf, keyField, mustSucceed, openWorld, type World } from './support.js';
@@ -69,6 +69,8 @@ describe('filters by words', () => {
     ['text_match(plain, "learning")', [0, 1, 2]],
     ['text_match(plain, "fun deep")', [0, 2]],
     ['text_match(plain, "machine learning", minimum_should_match=2)', [0, 1]],
+    ['text_match_fuzzy(plain, "laerning", max_edit_distance=1)', [0, 1, 2]],
+    ['not text_match_fuzzy(plain, "machin", max_edit_distance=1)', [2, 5]],
     ['text_match(english, "machines")', [0, 1, 3, 5]],
     ['phrase_match(plain, "machine learning")', [0]],
     ['phrase_match(plain, "learning machine", 2)', [0, 1]],

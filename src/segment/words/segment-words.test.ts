@@ -104,6 +104,7 @@ describe('words of a segment', () => {
     const words = new SegmentWords(workers);
     const leaves = Array.from({ length: 24 }, (_, at) => {
       const text = phrase(5);
+      if (at % 7 === 3) return leafOf(`text_match_fuzzy(text, "${text}", max_edit_distance=${next(3)})`);
       if (at % 3 === 0) return leafOf(`text_match(text, "${text}", minimum_should_match=${1 + next(3)})`);
       return leafOf(
         at % 3 === 1 ? `text_match(text, "${text}")` : `phrase_match(text, "${text}", ${next(4)})`,

@@ -1,13 +1,14 @@
-// What runs of words say of `text_match` and `phrase_match`, exactly: the rows for which the leaf is true. How many it may be is known before
+// What runs of words say of `text_match`, `text_match_fuzzy` and `phrase_match`, exactly: the rows for which the leaf is true. How many it may be is known before
 // a list is read; the rows are made in slices, so that long lists keep nobody waiting.
 import { assert } from '#base/assert.js';
 import type { VariableView } from '#expr/evaluate/column-view.js';
 import { isBitSet, setBit } from '#expr/evaluate/rows.js';
 import type { WantedWords } from '#expr/typed.js';
 import type { LeafAnswer, Rests } from '#index/scalar/leaf-answer.js';
+import { NearWords } from '#text/match/near-words.js';
 import { PhraseSearch } from '#text/match/phrase.js';
 import { forEachRow, RowCursor } from '#text/match/run-reader.js';
-import { findWord, type WordRun } from '#text/match/word-run.js';
+import { findWord, partOf, type WordRun } from '#text/match/word-run.js';
 import { termHash } from '#text/term-hash.js';
 
 interface AskedRuns {
@@ -21,6 +22,7 @@ interface AskedRuns {
 /** Words that are looked up to say how many rows they have. */
 const COUNTED_MAX = 256;
 const encoder = new TextEncoder();
+const utf8 = new TextDecoder();
 
 /** A word as runs have it. */
 interface Key {
@@ -34,10 +36,13 @@ export class WordsAnswer implements LeafAnswer {
   readonly isExact = true;
   readonly rowsMax: number;
   readonly #asked: AskedRuns;
+  readonly #near: NearWords | undefined;
   #bits: Uint32Array | undefined;
 
   constructor(asked: AskedRuns) {
     this.#asked = asked;
+    const { words } = asked;
+    this.#near = words.kind === 'near' ? new NearWords(words.words, words.distance) : undefined;
     this.rowsMax = Math.min(asked.rowCount, rowsOf(asked));
   }
 
@@ -54,6 +59,7 @@ export class WordsAnswer implements LeafAnswer {
     for (const run of runs) {
       if (run.begin >= rowCount) break;
       if (words.kind === 'phrase') await this.#addPhrase(run, bits, pace);
+      else if (words.kind === 'near') await this.#addNear(run, bits, pace);
       else await this.#addAny(run, words, bits, pace);
     }
     this.#bits = bits;
@@ -83,6 +89,18 @@ export class WordsAnswer implements LeafAnswer {
           const count = counts === undefined ? least : (counts[row - run.begin] as number) + 1;
           if (counts !== undefined) counts[row - run.begin] = count;
           if (count === least) setBit(bits, row);
+        });
+      if (pace.isDue) await pace.rest();
+    }
+  }
+
+  /** All words of the run are looked at, each once. */
+  async #addNear(run: WordRun, bits: Uint32Array, pace: Rests): Promise<void> {
+    const { rowCount } = this.#asked;
+    for (let word = 0; word < run.hashes.length; word++) {
+      if (this.#near?.has(utf8.decode(partOf(run.words, run.wordEnds, word).slice())))
+        forEachRow(run, word, (row) => {
+          if (row < rowCount) setBit(bits, row);
         });
       if (pace.isDue) await pace.rest();
     }
@@ -137,6 +155,7 @@ export class WordsAnswer implements LeafAnswer {
 
 /** At most so many rows, by how many each word has; all of them where the words are too many to look up. */
 function rowsOf({ words, runs, rowCount }: AskedRuns): number {
+  if (words.kind === 'near') return rowCount;
   const places = words.kind === 'phrase' ? words.places.map((place) => place.words) : [words.words];
   if (places.length === 0 || places.reduce((sum, { length }) => sum + length, 0) > COUNTED_MAX)
     return rowCount;
