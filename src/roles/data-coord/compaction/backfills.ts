@@ -32,10 +32,10 @@ export class Backfills {
     this.#expected.set(collectionId, sealedUntil > known ? sealedUntil : known);
   }
 
-  /** Somebody waits for it: looks at the collection are not put off. */
+  /** Somebody waits for it: looks at the collection are not put off, but by a failure, after which they would follow each other without end. */
   isExpected(collectionId: bigint): boolean {
     const fill = this.#fills.get(collectionId);
-    return this.#expected.has(collectionId) || (fill !== undefined && fill.failure === undefined);
+    return fill === undefined ? this.#expected.has(collectionId) : fill.failure === undefined;
   }
 
   /** @returns the segments of the collection that lack something, those that no plan may take among them */
