@@ -5,7 +5,7 @@ import type { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import type { CallContext } from '#platform/transport.js';
 import { CompactionState, ImportState } from '#proto/milvus/common.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
-import type { FieldData, IDs } from '#proto/milvus/schema.js';
+import type { FieldData, IDs, SearchResultData } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
 import type { CollectionSpec, IndexChoice } from './collection-spec.js';
 import { EXTRA, type RowWithExtra } from './extra-field.js';
@@ -20,6 +20,7 @@ import {
   versionOf,
 } from './rows.js';
 import { callContext, serviceAt } from './service-calls.js';
+import { WordsClient } from './words-client.js';
 
 export interface Hit {
   readonly key: number;
@@ -50,10 +51,12 @@ const pairs = (
 export class SimClient {
   readonly #network: SimulatedNetwork;
   readonly #service: Client<typeof MilvusServiceDefinition>;
+  readonly words: WordsClient;
 
   constructor(network: SimulatedNetwork, address: string) {
     this.#network = network;
     this.#service = serviceAt(network, address, MilvusServiceDefinition);
+    this.words = new WordsClient(this.#service, () => this.#context());
   }
 
   #context(): CallContext {
@@ -315,14 +318,22 @@ export class SimClient {
       },
       this.#context(),
     );
-    const scores = new Float32Array(new Uint8Array(results?.scores ?? []).buffer);
-    const notes = textsOf(results?.fieldsData.find(({ fieldName }) => fieldName === 'note'));
-    return keysOf(results?.ids).map((key, at) => ({
-      key,
-      score: scores[at] ?? Number.NaN,
-      version: versionOf(notes[at] ?? ''),
-    }));
+    return hitsOf(results);
   }
+
+  async searchWords(collectionName: string, text: string, topK: number): Promise<Hit[]> {
+    return hitsOf(await this.words.search(collectionName, { text, topK }));
+  }
+}
+
+function hitsOf(results: SearchResultData | undefined): Hit[] {
+  const scores = new Float32Array(new Uint8Array(results?.scores ?? []).buffer);
+  const notes = textsOf(results?.fieldsData.find(({ fieldName }) => fieldName === 'note'));
+  return keysOf(results?.ids).map((key, at) => ({
+    key,
+    score: scores[at] ?? Number.NaN,
+    version: versionOf(notes[at] ?? ''),
+  }));
 }
 
 const isOver = (state: ImportState): boolean =>

@@ -99,6 +99,20 @@ export class Definitions {
     return this.#next();
   }
 
+  /** The field of words goes, if it is there, and begins to come; the rest is for `finish`. Nothing else may be under way. */
+  async beginWords(
+    collection: SimCollection,
+    untilReady: (call: () => Promise<boolean>) => Promise<void>,
+    whenGone: () => Promise<void>,
+  ): Promise<void> {
+    const steps = this.#changeWords(collection);
+    this.#todo = steps.slice(0, -2);
+    while (this.#todo.length > 0) await untilReady(() => this.#next());
+    await whenGone();
+    this.#todo = steps.slice(-2);
+    await this.#next();
+  }
+
   /** Drops all collections, then makes them again. */
   async replaceAll(
     untilReady: (call: () => Promise<boolean>) => Promise<void>,
@@ -139,11 +153,13 @@ export class Definitions {
     if (draw < 0.25 && collection.model.spec.partitions !== 'key') this.#todo = [this.#import(collection)];
     else if (draw < 0.5 && isNamed) this.#todo = this.#replacePartition(collection);
     else if (draw < 0.65 && isNamed) this.#todo = this.#loadOne(collection);
+    else if (draw < 0.4) this.#todo = this.#changeWords(collection);
     else if (draw < 0.7) this.#todo = this.#replaceIndex(collection);
     else if (draw < 0.75) this.#todo = this.#indexNotes(collection);
     else if (draw < 0.82) this.#todo = this.#replaceCollection(collection);
     else if (draw < 0.89) this.#todo = [this.#truncate(collection)];
-    else if (draw < 0.96) this.#todo = this.#changeFields(collection);
+    else if (draw < 0.94) this.#todo = this.#changeFields(collection);
+    else if (draw < 0.98) this.#todo = this.#changeWords(collection);
     else this.#todo = this.#reload(collection);
   }
 
@@ -270,6 +286,32 @@ export class Definitions {
     return extra.isThere ? [drop, this.#settle(collection), ...added] : added;
   }
 
+  /** While the collection serves: a function comes with the field that it makes; one that came before goes first. */
+  #changeWords(collection: SimCollection): Step[] {
+    const { words } = collection.model;
+    const added = [this.#addWords(collection), this.#settle(collection)];
+    return words.isThere ? [this.#dropWords(collection), this.#settle(collection), ...added] : added;
+  }
+
+  #addWords(collection: SimCollection): Step {
+    const { name, words } = collection.model;
+    const life = words.nextLife();
+    return this.#step(collection, 'add-words', async () => {
+      words.changing();
+      await alreadyThere(this.#parts.client.words.add(name, life));
+      words.added(life);
+    });
+  }
+
+  #dropWords(collection: SimCollection): Step {
+    const { name, words } = collection.model;
+    return this.#step(collection, 'drop-words', async () => {
+      words.changing();
+      await unlessSaid(this.#parts.client.words.drop(name), /^Function \w+ not exists/);
+      words.gone();
+    });
+  }
+
   #replaceCollection(collection: SimCollection): Step[] {
     const { client, random } = this.#parts;
     const { model } = collection;
@@ -279,6 +321,7 @@ export class Definitions {
       model.setLoaded(false);
       write ??= model.beginDrop('*');
       model.extra.changing();
+      model.words.changing();
       await unless(client.drop(model.name), 'collection_not_found');
       model.endDrop(write);
     });
@@ -289,6 +332,7 @@ export class Definitions {
       await client.load(model.name);
       model.recreated('*');
       model.extra.gone();
+      model.words.gone();
       model.setLoaded(true);
     });
     return [drop, this.#settle(collection), create];

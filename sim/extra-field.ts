@@ -1,5 +1,6 @@
 // A field that comes and goes while a collection is written and read. Each time it comes it has another default, so a value shows of which
 // of its lives it is: rows written with it have their version, all others the default, and nothing of an earlier life is ever seen again.
+import { FieldLives } from './field-lives.js';
 import type { Row } from './rows.js';
 
 export const EXTRA = 'extra';
@@ -12,45 +13,13 @@ export interface RowWithExtra extends Row {
   readonly extra: number | undefined;
 }
 
-export class ExtraField {
-  /** Undefined: it is not there, or it is being changed. */
-  #life: number | undefined;
-  #isThere = false;
-  #lives = 0;
+export class ExtraField extends FieldLives {
   /** By version: the life of the field in which a row was written with it. */
   readonly #writtenIn = new Map<number, number>();
 
-  /** The life in which it is certainly there. */
-  get life(): number | undefined {
-    return this.#life;
-  }
-
-  get isThere(): boolean {
-    return this.#isThere;
-  }
-
-  nextLife(): number {
-    return ++this.#lives;
-  }
-
-  /** From now on it may be there or not. */
-  changing(): void {
-    this.#life = undefined;
-  }
-
-  added(life: number): void {
-    this.#life = life;
-    this.#isThere = true;
-  }
-
-  gone(): void {
-    this.#life = undefined;
-    this.#isThere = false;
-  }
-
   /** Rows of these versions are sent with the field. @returns whether they are to be: it is certainly there */
   sent(versions: readonly number[]): boolean {
-    const life = this.#life;
+    const { life } = this;
     if (life === undefined) return false;
     for (const version of versions) this.#writtenIn.set(version, life);
     return true;
@@ -59,7 +28,7 @@ export class ExtraField {
   /** @param life in which the read began @returns what is wrong */
   problemOf(rows: readonly RowWithExtra[], life: number | undefined): string | undefined {
     // It was changed while the read ran: either may have been answered.
-    if (life === undefined || life !== this.#life) return undefined;
+    if (life === undefined || life !== this.life) return undefined;
     for (const { key, version, extra } of rows) {
       const expected = this.#writtenIn.get(version) === life ? version : extraDefault(life);
       if (extra !== expected)

@@ -3,6 +3,7 @@
 // takes back what was seen before, breaks a promise.
 import { type CollectionSpec, partitionOf } from './collection-spec.js';
 import { ExtraField } from './extra-field.js';
+import { FieldLives } from './field-lives.js';
 import { type KeyVersion, type Row, vectorOf } from './rows.js';
 
 export class Violation extends Error {
@@ -43,6 +44,8 @@ const list = (versions: Iterable<number>): string =>
 export class CollectionModel {
   readonly spec: CollectionSpec;
   readonly extra = new ExtraField();
+  /** The field of words that a function makes of notes. */
+  readonly words = new FieldLives();
   readonly #possible = new Map<number, Set<number>>();
   readonly #copies = new Map<number, Set<number>>();
   /** The write of each key that runs or has no known outcome; such a key takes no other write. */

@@ -2,6 +2,7 @@
 // itself knows nothing of them. A piece that is not there any more is an error: the list follows the code. Bugs below the product, which
 // need no piece of code, are in planted.ts. `npm run sim -- --planted` tries them all.
 
+import { backfillPlants } from './backfill-plants.js';
 import { compactionPlants } from './compaction-plants.js';
 import { coordinatorPlants } from './coordinator-plants.js';
 import { importPlants } from './import-plants.js';
@@ -314,6 +315,7 @@ export const plants = {
       'const early = (await channelRegistry.listSegments({ collectionId: collection.record.id }, context)).segments; const growing = [];',
     ),
   ),
+  ...backfillPlants,
   ...compactionPlants,
   ...coordinatorPlants,
   ...importPlants,

@@ -29,18 +29,31 @@ export const floatsOf = (key: number, version: number): Float32Array<ArrayBuffer
   );
 export const vectorOf = (key: number, version: number): Uint8Array =>
   new Uint8Array(floatsOf(key, version).buffer);
-/** It begins with the key, so that rows can be found by their notes too. */
-const noteOf = ({ key, version }: KeyVersion): string => `${noteBegin(key)}${version}`;
+/** It begins with the key, so that rows can be found by their notes too, and ends with words that some rows have more often than others. */
+export const noteOf = ({ key, version }: KeyVersion): string =>
+  [`${noteBegin(key)}${version}`, ...wordsOf(key, version)].join(' ');
+export const noteWords = ['am', 'bi', 'ce', 'de', 'em', 'fo', 'gu'] as const;
+const wordsOf = (key: number, version: number): readonly string[] =>
+  Array.from(
+    { length: mix(key * 31 + version * 17) % 5 },
+    (_, at) => noteWords[mix(key * 5 + version * 11 + at) % noteWords.length] as string,
+  );
 export const noteBegin = (key: number): string => `key ${key} version `;
 export const versionOf = (note: string): number =>
-  /^key \d+ version \d+$/.test(note) ? Number(note.slice(note.lastIndexOf(' ') + 1)) : Number.NaN;
+  Number(/^key \d+ version (\d+)(?: [a-z]{2})*$/.exec(note)?.[1] ?? Number.NaN);
 
 export function schemaBytes(spec: CollectionSpec): Uint8Array {
   const schema = CollectionSchema.fromPartial({
     name: spec.name,
     fields: [
       { name: 'pk', dataType: DataType.Int64, isPrimaryKey: true },
-      { name: 'note', dataType: DataType.VarChar, typeParams: [{ key: 'max_length', value: '64' }] },
+      {
+        ...{ name: 'note', dataType: DataType.VarChar },
+        typeParams: [
+          { key: 'max_length', value: '64' },
+          { key: 'enable_analyzer', value: 'true' },
+        ],
+      },
       { name: 'left', dataType: DataType.Int64, nullable: true },
       { name: 'right', dataType: DataType.Int64, nullable: true },
       { name: 'vec', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: String(DIM) }] },

@@ -4,6 +4,7 @@
 import { nextFloat, type Random } from '#base/random.js';
 import type { SimulatedCluster } from '#platform/memory/memory-platform.js';
 import type { Timers } from '#platform/time.js';
+import { filledUnderWrites } from './backfill-scenario.js';
 import type { SimClient } from './client.js';
 import { type Host, hosts, type SimProcess } from './cluster.js';
 import { partitionNames } from './collection-spec.js';
@@ -217,6 +218,7 @@ export class Scenarios {
     },
     'compacted-under-writes': (collection, untilReady) =>
       compactedUnderWrites(this.#parts, collection, untilReady),
+    'filled-under-writes': (collection, untilReady) => filledUnderWrites(this.#parts, collection, untilReady),
     'iterated-while-compacted': (collection, untilReady) =>
       iteratedWhileCompacted(this.#parts, collection, untilReady),
     'import-interrupted': (_collection, untilReady) => importInterrupted(this.#parts, untilReady),

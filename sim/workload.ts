@@ -10,6 +10,7 @@ import { type CollectionModel, type ReadWindow, Violation, type Write } from './
 import { floatsOf, type KeyVersion } from './rows.js';
 import { checkHits } from './search-check.js';
 import type { Trace } from './trace.js';
+import { searchWords } from './words-search.js';
 
 const KEYS_PER_CLIENT = 1000;
 const KEYS_PER_QUERY = 200;
@@ -74,6 +75,7 @@ export class Workload {
       else if (draw < 0.75) await this.#readSome(model);
       else if (draw < 0.82) await this.count(model, this.#somePartitions(model));
       else if (draw < 0.84) await this.rowCount(model);
+      else if (model.words.life !== undefined && draw < 0.9) await searchWords(this, this.#parts, model);
       else await this.search(collection, undefined, this.#somePartitions(model));
     }
   }
@@ -241,7 +243,7 @@ export class Workload {
   }
 
   /** A read and its comparison. @returns whether the cluster answered */
-  async #read(
+  async read(
     model: CollectionModel,
     name: string,
     what: string,
@@ -256,7 +258,7 @@ export class Workload {
 
   /** Reads keys and compares. */
   rows(model: CollectionModel, keys: readonly number[], isQuiet: boolean): Promise<boolean> {
-    return this.#read(model, 'query', keys.join(), [], async (read) => {
+    return this.read(model, 'query', keys.join(), [], async (read) => {
       // Half of the reads go by notes: the same rows, by way of a filter, and of its index where there is one.
       const { life } = model.extra;
       const isByNote = keys.length % 2 === 1;
@@ -269,7 +271,7 @@ export class Workload {
   }
 
   count(model: CollectionModel, partitions: readonly string[] = []): Promise<boolean> {
-    return this.#read(model, 'count', partitions.join(), partitions, async (read) => {
+    return this.read(model, 'count', partitions.join(), partitions, async (read) => {
       const count = await this.#parts.client.count(model.name, partitions);
       model.checkCount(read, count);
       return String(count);
@@ -277,7 +279,7 @@ export class Workload {
   }
 
   rowCount(model: CollectionModel): Promise<boolean> {
-    return this.#read(model, 'row-count', '', [], async (read) => {
+    return this.read(model, 'row-count', '', [], async (read) => {
       const count = await this.#parts.client.rowCount(model.name);
       model.checkRowCount(read, count);
       return String(count);
@@ -298,7 +300,7 @@ export class Workload {
     const version = nextFloat(this.#parts.random) < 0.7 ? (model.certain(near) ?? 0) : -1;
     const query = floatsOf(near, version);
     const guarantee = isSession ? this.#newest : 0n;
-    return this.#read(
+    return this.read(
       model,
       'search',
       [`${near}:${version}`, topK, ...partitions].join(' '),
@@ -365,6 +367,7 @@ export class Workload {
       // Decided once: what fails with the timestamp of a write must not pass without it.
       const isSession = round === 0;
       await untilReady(() => this.search(collection, key, partitions, partitions, isSession));
+      if (model.words.life !== undefined) await untilReady(() => searchWords(this, this.#parts, model));
     }
   }
 }
