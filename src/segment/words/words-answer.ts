@@ -110,15 +110,15 @@ export class WordsAnswer implements LeafAnswer {
     const { words, view, rowCount } = this.#asked;
     if (words.kind !== 'phrase' || words.places.length === 0) return;
     const among = await this.#rowsWithAll(run, pace);
-    if (among === undefined) return;
+    if (among.length === 0) return;
     const search = new PhraseSearch(words.places, words.slop);
     const cursors = [...search.words].flatMap((word) => {
       const { hash, bytes } = keyOf(word);
       const at = findWord(run, hash, bytes);
       return at < 0 ? [] : [{ word, cursor: new RowCursor(run, at) }];
     });
-    for (let row = run.begin; row < Math.min(run.end, rowCount); row++) {
-      if (!isBitSet(among, row - run.begin)) continue;
+    for (const row of among) {
+      if (row >= rowCount) break;
       search.begin((view.offsets[row + 1] as number) - (view.offsets[row] as number));
       for (const { word, cursor } of cursors) {
         cursor.seek(row);
@@ -129,28 +129,81 @@ export class WordsAnswer implements LeafAnswer {
     }
   }
 
-  /** The rows of the run that have a word for each place; undefined: none has. */
-  async #rowsWithAll(run: WordRun, pace: Rests): Promise<Uint32Array | undefined> {
-    const { words } = this.#asked;
+  /** The rows of the run that have a word for each place. Time is linear in the lists of the different words, which are read from the shortest on. */
+  async #rowsWithAll(run: WordRun, pace: Rests): Promise<Uint32Array> {
     let all: Uint32Array | undefined;
-    for (const { words: ones } of words.kind === 'phrase' ? words.places : []) {
-      const rows = new Uint32Array(Math.ceil((run.end - run.begin) / 32));
-      let isAny = false;
-      for (const word of ones) {
-        const { hash, bytes } = keyOf(word);
-        const at = findWord(run, hash, bytes);
-        if (at < 0) continue;
-        isAny = true;
-        forEachRow(run, at, (row) => setBit(rows, row - run.begin));
-      }
-      if (!isAny) return undefined;
-      for (let at = 0; all !== undefined && at < all.length; at++)
-        rows[at] = (rows[at] as number) & (all[at] as number);
-      all = rows;
+    for (const { ats } of await this.#listsOfPlaces(run, pace)) {
+      all = all === undefined ? rowsWithAny(run, ats) : keptRows(all, run, ats);
+      if (all.length === 0) break;
       if (pace.isDue) await pace.rest();
     }
-    return all;
+    return all ?? NO_ROWS;
   }
+
+  /** The words of each place as the run has them, places of the same words once, by how many rows they have. None: a place has no word in it. */
+  async #listsOfPlaces(run: WordRun, pace: Rests): Promise<readonly WordLists[]> {
+    const { words } = this.#asked;
+    const lists = new Map<string, WordLists>();
+    for (const { words: ones } of words.kind === 'phrase' ? words.places : []) {
+      const key = JSON.stringify(ones);
+      if (lists.has(key)) continue;
+      const ats = ones.map(keyOf).flatMap(({ hash, bytes }) => {
+        const at = findWord(run, hash, bytes);
+        return at < 0 ? [] : [at];
+      });
+      if (ats.length === 0) return [];
+      lists.set(key, { ats, rows: ats.reduce((sum, at) => sum + (run.rowCounts[at] as number), 0) });
+      if (pace.isDue) await pace.rest();
+    }
+    return [...lists.values()].sort((one, other) => one.rows - other.rows);
+  }
+}
+
+const NO_ROWS = new Uint32Array(0);
+
+/** Words of a run that are alternatives. */
+interface WordLists {
+  readonly ats: readonly number[];
+  /** Rows of all, those with several of them several times. */
+  readonly rows: number;
+}
+
+/** Ascending. */
+function rowsWithAny(run: WordRun, ats: readonly number[]): Uint32Array {
+  if (ats.length > 1) {
+    const bits = bitsWithAny(run, ats);
+    return Uint32Array.from({ length: run.end - run.begin }, (_, at) => run.begin + at).filter((row) =>
+      isBitSet(bits, row - run.begin),
+    );
+  }
+  const [only = 0] = ats;
+  const rows = new Uint32Array(run.rowCounts[only] as number);
+  let count = 0;
+  forEachRow(run, only, (row) => {
+    rows[count++] = row;
+  });
+  return rows;
+}
+
+/** Those of ascending rows that have one of the words. */
+function keptRows(rows: Uint32Array, run: WordRun, ats: readonly number[]): Uint32Array {
+  if (ats.length > 1) {
+    const bits = bitsWithAny(run, ats);
+    return rows.filter((row) => isBitSet(bits, row - run.begin));
+  }
+  let [at, count] = [0, 0];
+  const kept = new Uint32Array(rows.length);
+  forEachRow(run, ats[0] as number, (row) => {
+    while (at < rows.length && (rows[at] as number) < row) at++;
+    if (rows[at] === row) kept[count++] = row;
+  });
+  return kept.subarray(0, count);
+}
+
+function bitsWithAny(run: WordRun, ats: readonly number[]): Uint32Array {
+  const bits = new Uint32Array(Math.ceil((run.end - run.begin) / 32));
+  for (const at of ats) forEachRow(run, at, (row) => setBit(bits, row - run.begin));
+  return bits;
 }
 
 /** At most so many rows, by how many each word has; all of them where the words are too many to look up. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { OwnWords } from './own-words.js';
 import { type PhrasePlace, PhraseSearch } from './phrase.js';
+import { Stands } from './stands.js';
 
 interface TextWord {
   readonly word: string;
@@ -54,6 +55,27 @@ describe('a phrase in a text', () => {
       }),
       { numRuns: 1500 },
     );
+  });
+
+  it('makes nothing of texts that have too few of its words, however often it repeats them', () => {
+    const add = vi.spyOn(Stands.prototype, 'add');
+    const words = ['a', 'b', 'c'];
+    const places = Array.from(
+      { length: 10_000 },
+      (_, at): PhrasePlace => ({ position: at, words: [words[at % 3] as string] }),
+    );
+    // Once too few words in all, and once enough of two of them alone.
+    const short = Array.from({ length: 900 }, (_, at) => ({ word: words[at % 3] as string, at }));
+    const lacking = Array.from({ length: 12_000 }, (_, at) => ({
+      word: at < 100 ? 'c' : (words[at % 2] as string),
+      at,
+    }));
+    for (const text of [short, lacking]) {
+      add.mockClear();
+      expect(isFound(places, 5, text)).toBe(false);
+      expect(add.mock.calls.length).toBe(text.length);
+    }
+    add.mockRestore();
   });
 
   it('of one word again and again is tried once for each beginning', () => {

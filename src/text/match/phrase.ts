@@ -17,11 +17,27 @@ export interface PhrasePlace {
 const STANDS_MAX = 262_144;
 const STANDS_PER_BYTE = 4;
 
-/** The stands of one text after another. */
+/** A word of the phrase. */
+interface PhraseWord {
+  readonly word: string;
+  readonly number: number;
+  /** Ascending. */
+  readonly places: number[];
+  /** Places that have no other word: a text needs the word as many times. */
+  own: number;
+}
+
+/**
+ * One text after another. Where its words stand is noted first, and becomes stands only if there are enough for all places: most texts lack a
+ * word, and the stands of a phrase that repeats words are the product of how often they come in both.
+ */
 export class PhraseSearch {
   readonly #positions: Int32Array;
-  readonly #placesOf = new Map<string, number[]>();
+  readonly #wordOf = new Map<string, PhraseWord>();
+  readonly #words: PhraseWord[] = [];
   readonly #slop: number;
+  /** In place of a place the number of the word. */
+  readonly #met = new Stands();
   readonly #stands = new Stands();
   #most = 0;
 
@@ -30,36 +46,68 @@ export class PhraseSearch {
     this.#slop = slop;
     for (const [place, { words }] of places.entries())
       for (const word of words) {
-        const known = this.#placesOf.get(word);
-        if (known === undefined) this.#placesOf.set(word, [place]);
-        else if (known.at(-1) !== place) known.push(place);
+        const known = this.#known(word);
+        if (known.places.at(-1) !== place) known.places.push(place);
+        if (words.length === 1) known.own++;
       }
   }
 
+  #known(word: string): PhraseWord {
+    const known = this.#wordOf.get(word);
+    if (known !== undefined) return known;
+    const fresh = { word, number: this.#words.length, places: [], own: 0 };
+    this.#words.push(fresh);
+    this.#wordOf.set(word, fresh);
+    return fresh;
+  }
+
   get words(): Iterable<string> {
-    return this.#placesOf.keys();
+    return this.#wordOf.keys();
   }
 
   /** @param bytes of the text */
   begin(bytes: number): void {
-    this.#stands.clear();
+    this.#met.clear();
     this.#most = STANDS_MAX + STANDS_PER_BYTE * bytes;
   }
 
-  /** @param at where the word stands in the text @throws invalid_parameter where there would be too many stands */
+  /** @param at where the word stands in the text */
   add(word: string, at: number): void {
-    const places = this.#placesOf.get(word);
-    if (places === undefined) return;
-    if (this.#stands.count + places.length > this.#most)
-      throw new ElanusError(
-        'invalid_parameter',
-        `phrase_match has more than ${this.#most} places for its words in one text: the phrase has the word "${word.slice(0, 40)}" ${places.length} times, and so has the text many times; take a phrase that repeats fewer words: invalid parameter`,
-      );
-    for (const place of places) this.#stands.add(place, at);
+    const known = this.#wordOf.get(word);
+    if (known !== undefined) this.#met.add(known.number, at);
   }
 
+  /** @throws invalid_parameter where there would be too many stands */
   isFound(): boolean {
-    return this.#positions.length > 0 && isPhraseIn(this.#stands, this.#positions, this.#slop);
+    const { length } = this.#positions;
+    // Two places cannot be one word of the text.
+    if (length === 0 || this.#met.count < length) return false;
+    const counts = new Uint32Array(this.#words.length);
+    for (let met = 0; met < this.#met.count; met++) {
+      const number = this.#met.places[met] as number;
+      counts[number] = (counts[number] as number) + 1;
+    }
+    if (this.#words.some(({ own, number }) => (counts[number] as number) < own)) return false;
+    this.#checkCount(counts);
+    this.#stands.clear();
+    for (let met = 0; met < this.#met.count; met++) {
+      const { places } = this.#words[this.#met.places[met] as number] as PhraseWord;
+      for (const place of places) this.#stands.add(place, this.#met.ats[met] as number);
+    }
+    return isPhraseIn(this.#stands, this.#positions, this.#slop);
+  }
+
+  #checkCount(counts: Uint32Array): void {
+    const standsOf = ({ number, places }: PhraseWord): number => (counts[number] as number) * places.length;
+    const total = this.#words.reduce((sum, word) => sum + standsOf(word), 0);
+    if (total <= this.#most) return;
+    const { word, places } = this.#words.reduce((one, other) =>
+      standsOf(other) > standsOf(one) ? other : one,
+    );
+    throw new ElanusError(
+      'invalid_parameter',
+      `phrase_match has more than ${this.#most} places for its words in one text: the phrase has the word "${word.slice(0, 40)}" ${places.length} times, and so has the text many times; take a phrase that repeats fewer words: invalid parameter`,
+    );
   }
 }
 
