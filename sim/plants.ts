@@ -273,8 +273,8 @@ export const plants = {
     'an upsert that moves a row to another partition leaves the old one',
     edit(
       'roles/proxy/data/shard-writes.js',
-      'partitionField === undefined ? (partitionIds[0] ?? 0n) : 0n',
-      '(partitionIds[0] ?? 0n)',
+      'const deletedPartitionId = partitionId ?? 0n',
+      'const deletedPartitionId = partitionIds[0] ?? 0n',
     ),
   ),
   'update-of-stale-row': plant(

@@ -438,6 +438,50 @@ def client_flow(client):
         check(f"MilvusClient {step.__name__}", step)
 
 
+def namespace_flow(client):
+    name = "tenants"
+
+    def create():
+        schema = client.create_schema(enable_namespace=True)
+        schema.add_field("id", DataType.INT64, is_primary=True)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=DIM)
+        index = client.prepare_index_params()
+        index.add_index(field_name="vector", index_type="FLAT", metric_type="L2")
+        client.create_collection(name, schema=schema, index_params=index)
+        described = client.describe_collection(name)
+        equal([field["name"] for field in described["fields"]], ["id", "vector"])
+        equal(described["enable_namespace"], True)
+
+    def rows():
+        for tenant, begin in (("ada", 0), ("bob", 100)):
+            client.insert(name, [{"id": begin + at, "vector": vector(begin + at)} for at in range(50)], namespace=tenant)
+        for tenant, begin in (("ada", 0), ("bob", 100)):
+            own = set(range(begin, begin + 50))
+            found = client.search(name, [vector(7)], limit=100, namespace=tenant)[0]
+            equal({hit["id"] for hit in found}, own)
+            read = client.query(name, filter="id >= 0", output_fields=["*"], namespace=tenant)
+            equal({row["id"] for row in read}, own)
+            equal(sorted(read[0]), ["id", "vector"])
+            legs = [AnnSearchRequest([vector(at)], "vector", {"metric_type": "L2"}, limit=100) for at in (7, 8)]
+            found = client.hybrid_search(name, legs, RRFRanker(), limit=100, namespace=tenant)[0]
+            equal({hit["id"] for hit in found}, own)
+        equal(client.get(name, ids=[1, 101], namespace="ada")[0]["id"], 1)
+
+    def unsaid():
+        for run in (
+            lambda: client.insert(name, [{"id": 900, "vector": vector(900)}]),
+            lambda: client.query(name, filter="id >= 0"),
+            lambda: client.search(name, [vector(7)], limit=3),
+            lambda: client.query(name, filter="id >= 0) or (id >= 0", namespace="ada"),
+        ):
+            refused(run, 1100)
+        client.drop_collection(name)
+
+    check("namespaces: a collection", create)
+    check("namespaces: rows of one are no rows of another", rows)
+    check("namespaces: requests say whose rows", unsaid)
+
+
 def orm_flow(port):
     name = "orm"
 
@@ -542,6 +586,7 @@ def main():
         client = MilvusClient(uri=server.uri)
         struct_flow(client)
         search_forms(client, server.port)
+        namespace_flow(client)
         client_flow(client)
         orm_flow(server.port)
         client.close()

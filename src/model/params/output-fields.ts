@@ -3,6 +3,7 @@
 
 import { ElanusError } from '#base/errors.js';
 import { pickMetaKeys } from '#model/columns/meta-keys.js';
+import { isNamespaceField } from '#model/properties/namespaces.js';
 import { primaryField } from '#model/schema/field.js';
 import { refuseNotLoaded } from '#model/schema/loaded-fields.js';
 import { dynamicField, META_FIELD_NAME } from '#model/schema/schema-view.js';
@@ -45,7 +46,7 @@ export function resolveOutputFields(
     const id = byName.get(name);
     const struct = structs.find((one) => one.struct.name === name);
     if (ALL.has(name))
-      for (const field of schema.fields.filter(isReadable)) chosen.set(field.name, field.fieldID);
+      for (const field of schema.fields.filter(isListed)) chosen.set(field.name, field.fieldID);
     else if (struct !== undefined) for (const field of struct.columns) chosen.set(field.name, field.fieldID);
     else if (id !== undefined) chosen.set(readableName(schema, name), id);
     else dynamicKeys.add(dynamicKeyOf(schema, name));
@@ -64,6 +65,9 @@ export function resolveOutputFields(
   }
   return { isCount: false, fieldIds, names, dynamicKeys: [...dynamicKeys], pickedKeys };
 }
+
+/** What `*` stands for: a namespace is said by the request. */
+const isListed = (field: FieldSchema): boolean => isReadable(field) && !isNamespaceField(field);
 
 /** What BM25 makes of texts is for searches alone. */
 const isReadable = ({ isFunctionOutput, dataType }: FieldSchema): boolean =>

@@ -2,6 +2,7 @@
 // and is kept to be shown, or it is refused. Keys that have no meaning for Milvus either are kept and shown, as Milvus does.
 import { ElanusError } from '#base/errors.js';
 import { checkCount, checkNumber, checkRate } from '#model/properties/limits.js';
+import { checkModeName } from '#model/properties/namespaces.js';
 import { checkZone } from '#model/time/timestamptz.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
@@ -72,6 +73,11 @@ const checkTimezone: PropertyCheck = (value) => {
   return undefined;
 };
 
+const checkMode: PropertyCheck = (value) => {
+  checkModeName(value);
+  return undefined;
+};
+
 const collectionRules: readonly PropertyRule[] = [
   { key: /^collection\.ttl\.seconds$/, check: checkTtl },
   // Which needs the schema and the other properties as they will be: `checkExpiry`.
@@ -93,7 +99,13 @@ const collectionRules: readonly PropertyRule[] = [
   { key: /^collection\.\w+Rate\.(?:max|min)\./, check: numberOf(checkRate) },
   { key: /^collection\.diskProtection\.diskQuota\.mb$/, check: numberOf(checkNumber) },
   { key: /^dynamicfield\.enabled$/, check: never('the schema says whether there are dynamic fields') },
-  { key: /^namespace\.enabled$/, check: onlyFalse('namespace.enabled', 'namespaces are not supported') },
+  {
+    key: /^namespace\.enabled$/,
+    check: onlyFalse('namespace.enabled', 'enable_namespace of the schema says whether there are namespaces'),
+  },
+  // Both need the schema: `checkNamespaces`.
+  { key: /^namespace\.mode$/, check: checkMode },
+  { key: /^namespace\.sharding\.enabled$/, check: hintFlag('namespace.sharding.enabled') },
   { key: /^(?:replicate|cipher)\./, check: never('neither replication nor encryption is supported') },
 ];
 const databaseRules: readonly PropertyRule[] = [

@@ -21,7 +21,7 @@ function canonical(schema: CollectionSchema): Uint8Array {
       indexParams: sorted(field.indexParams),
     }),
   );
-  const { name, description, enableDynamicField } = schema;
+  const { name, description, enableDynamicField, enableNamespace } = schema;
   // What their sub-fields are is in the fields already.
   const structArrayFields = schema.structArrayFields.map((struct) => ({
     ...struct,
@@ -36,6 +36,14 @@ function canonical(schema: CollectionSchema): Uint8Array {
     outputFieldIds: [],
   }));
   return CollectionSchema.encode(
-    CollectionSchema.create({ name, description, enableDynamicField, fields, structArrayFields, functions }),
+    CollectionSchema.create({
+      name,
+      description,
+      enableDynamicField,
+      enableNamespace,
+      fields,
+      structArrayFields,
+      functions,
+    }),
   ).finish();
 }

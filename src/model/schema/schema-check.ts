@@ -2,6 +2,8 @@
 // Rules and texts are those of Milvus (client-api reference: data model, limits, errors).
 import { ElanusError } from '#base/errors.js';
 import { decodeBounded, INNER_UNITS_MAX } from '#model/bounded-decode.js';
+import { checkNamespaces, namespaceField, namespaceMode } from '#model/properties/namespaces.js';
+import type { KeyValuePair } from '#proto/milvus/common.js';
 import { CollectionSchema, DataType, FieldSchema, FieldState } from '#proto/milvus/schema.js';
 import { isDenseVector, isVectorType } from './data-type.js';
 import { checkDefaultValue, defaultOf, storedDefault } from './default-value.js';
@@ -52,6 +54,8 @@ export interface CreateRequestFacts {
   readonly numPartitions?: bigint;
   /** Zone of default values that are times without an offset; UTC when left out. */
   readonly zone?: string;
+  /** Beside those of the schema. */
+  readonly properties?: readonly KeyValuePair[];
 }
 
 function refuse(text: string): never {
@@ -75,6 +79,8 @@ export function parseCollectionSchema(
     );
   }
   checkFeatures(sent);
+  const properties = [...sent.properties, ...(request.properties ?? [])];
+  checkNamespaces(sent, properties);
   const fields = sent.fields.filter((field) => !field.isDynamic || field.name !== META_FIELD_NAME);
   const fieldCount = sent.structArrayFields.reduce(
     (sum, struct) => sum + struct.fields.length,
@@ -95,6 +101,9 @@ export function parseCollectionSchema(
   const structs = parseStructArrays(sent, FIRST_FIELD_ID + BigInt(normalised.length), collectionName);
   for (const { columns } of structs) normalised.push(...columns);
   checkVectorCount(normalised);
+  const asRecord = Object.fromEntries(properties.map(({ key, value }) => [key, value]));
+  if (namespaceMode(sent, asRecord) === 'partition_key')
+    normalised.push(namespaceField(FIRST_FIELD_ID + BigInt(normalised.length + structs.length)));
   checkPrimaryKey(normalised);
   checkPartitionKey(normalised, request.numPartitions ?? 0n);
   checkClusteringKey(normalised);
@@ -154,8 +163,6 @@ function checkFeatures(schema: CollectionSchema): void {
     unsupported('file_resource_ids are not supported in this version; write the words into the analyzers');
   if (schema.externalSource !== '' || schema.externalSpec !== '')
     unsupported('external collections are not supported in this version');
-  if (schema.enableNamespace)
-    unsupported('namespaces are not supported in this version; use partitions or a partition key');
 }
 
 function checkFieldNames(fields: readonly { readonly name: string }[]): void {

@@ -1,5 +1,6 @@
 // Small lookups in a normalised collection schema: who the dynamic field is, what a type is called, a type parameter.
 // The checks live in schema-check.ts; whoever reads through these may trust what it gets.
+import { isNamespaceField } from '#model/properties/namespaces.js';
 import { CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import { isVectorType } from './data-type.js';
 import { ownFields } from './struct-arrays.js';
@@ -36,11 +37,14 @@ export const partitionKeyField = (schema: CollectionSchema): FieldSchema | undef
 export const vectorFields = (schema: CollectionSchema): FieldSchema[] =>
   schema.fields.filter((field) => isVectorType(field.dataType));
 
-/** The schema as clients see it: `$meta` shows only as `enable_dynamic_field`, columns of struct arrays only in these. */
+/**
+ * The schema as clients see it: `$meta` shows only as `enable_dynamic_field`, `$namespace_id` as `enable_namespace`, and columns of struct
+ * arrays only in these.
+ */
 export const publicSchema = (schema: CollectionSchema): CollectionSchema =>
   CollectionSchema.create({
     ...schema,
     fields: ownFields(schema)
-      .filter((field) => !field.isDynamic)
+      .filter((field) => !field.isDynamic && !isNamespaceField(field))
       .map((field) => ({ ...field, typeParams: publicTypeParams(field) })),
   });

@@ -10,6 +10,7 @@ import { DatabaseMethods } from '#roles/proxy/databases/database-methods.js';
 import { ImportMethods } from '#roles/proxy/imports/import-methods.js';
 import { IndexMethods } from '#roles/proxy/indexes/index-methods.js';
 import { LoadingMethods } from '#roles/proxy/loading/loading-methods.js';
+import { NamespaceMethods } from '#roles/proxy/namespaces/namespace-methods.js';
 import { CompactionMethods } from '#roles/proxy/nodes/compaction-methods.js';
 import { ResourceGroupMethods } from '#roles/proxy/nodes/resource-group-methods.js';
 import { SegmentMethods } from '#roles/proxy/nodes/segment-methods.js';
@@ -41,6 +42,7 @@ export function methodTable(parts: ProxyParts): MethodTable {
     ...new AliasMethods(parts),
     ...new SchemaMethods(parts),
     ...new PartitionMethods(parts),
+    ...new NamespaceMethods(parts),
     ...new IndexMethods(parts),
     ...new LoadingMethods(parts),
     ...new ResourceGroupMethods(parts),

@@ -17,12 +17,11 @@ type Decisions<Method extends keyof Methods> = {
 const base = { ignored: 'type, id and times of messages between servers; nothing depends on them' } as const;
 const named = { base, dbName: 'used', collectionName: 'used' } as const;
 const history = { refused: 'definitions are read as they are now' } as const;
-const namespace = { refused: 'namespaces are not supported' } as const;
 const rows = {
   ...named,
   partitionName: 'used',
   hashKeys: { ignored: 'the server hashes the keys itself' },
-  namespace,
+  namespace: 'used',
 } as const;
 const counted = { ignored: 'all rows are counted, those written before the time among them' } as const;
 const loads = {
@@ -47,7 +46,7 @@ const reads = {
   exprTemplateValues: 'used',
   travelTimestamp: { refused: 'rows are read as they are now' },
   notReturnAllMeta: { ignored: 'an answer has no more of the schema than its columns' },
-  namespace,
+  namespace: 'used',
 } as const;
 
 const notDumped = {
@@ -100,6 +99,16 @@ export const requestFields = {
   releasePartitions: { ...named, partitionNames: 'used' },
   getPartitionStatistics: { ...named, partitionName: 'used' },
   showPartitions: { ...named, collectionID: 'used', partitionNames: 'used', type: 'used' },
+  createNamespace: { ...named, namespaceName: 'used' },
+  describeNamespace: { ...named, namespaceName: 'used' },
+  listNamespaces: { ...named, prefix: 'used', pageSize: 'used', pageToken: 'used' },
+  dropNamespace: { ...named, namespaceName: 'used' },
+  hasNamespace: { ...named, namespaceName: 'used' },
+  getNamespaceStats: {
+    ...named,
+    namespaceName: 'used',
+    exact: { refused: 'count(*) with the namespace counts the rows there are' },
+  },
   getLoadingProgress: { ...named, partitionNames: 'used' },
   getLoadState: { ...named, partitionNames: 'used' },
   truncateCollection: named,
@@ -164,7 +173,7 @@ export const requestFields = {
     notReturnAllMeta: reads.notReturnAllMeta,
     outputFields: 'used',
     functionScore: 'used',
-    namespace,
+    namespace: 'used',
     functionChains: { refused: 'function chains are not supported' },
   },
   flush: { base, dbName: 'used', collectionNames: 'used' },

@@ -6,7 +6,6 @@ import type { ServedMethod } from './request-fields.js';
 
 const without = (missing: string): NotBuilt => ({ missing });
 const warmingAheadOfALoad = without('warming ahead of a load');
-const namespaces = without('namespaces');
 const policiesForRows = without('policies for rows');
 const replication = without('replication');
 const snapshots = without('snapshots');
@@ -15,12 +14,6 @@ const externalCollections = without('external collections');
 export const unsupportedMethods = {
   prewarm: warmingAheadOfALoad,
   describePrewarmTask: warmingAheadOfALoad,
-  createNamespace: namespaces,
-  describeNamespace: namespaces,
-  listNamespaces: namespaces,
-  dropNamespace: namespaces,
-  hasNamespace: namespaces,
-  getNamespaceStats: namespaces,
   calcDistance: without('distances between vectors that are sent'),
   describeSegmentIndexData: without('drawings of the inside of indexes'),
   replicateMessage: replication,

@@ -4,6 +4,7 @@ import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { redeciding } from '#catalog/held-records.js';
 import { withFunctions } from '#model/functions/schema-functions.js';
+import { namespaceProperties } from '#model/properties/namespaces.js';
 import { checkIsolation } from '#model/properties/partition-key-isolation.js';
 import { checkExpiry } from '#model/properties/time-to-live.js';
 import { checkName } from '#model/schema/names.js';
@@ -228,6 +229,7 @@ const propertiesOf = (
   request: CreateCollectionRequest,
 ): Record<string, string> => ({
   timezone: 'UTC',
+  ...namespaceProperties(schema),
   ...Object.fromEntries([...schema.properties, ...request.properties].map(({ key, value }) => [key, value])),
 });
 

@@ -31,7 +31,8 @@ export async function findKeys(
   const partitionNames = request.partitionName === '' ? [] : [request.partitionName];
   const scope = await readScope(parts, { ...request, partitionNames }, context);
   // It was checked against all fields; some may not be loaded.
-  const source = { text: request.expr, templates: request.exprTemplateValues };
+  const { namespaceKey } = scope;
+  const source = { text: request.expr, templates: request.exprTemplateValues, namespaceKey };
   const filter = await requestFilter(scope.collection, source, parts.platform.workers);
   return retryWhileMoved(parts, context, () =>
     Promise.all(

@@ -12,12 +12,14 @@
 //    be loaded: a row that cannot be read would get a second one beside it.
 //
 // A row keeps its key, also with autoID: a new key would be in another shard, and the two halves of the update could part.
+import { must } from '#base/assert.js';
 import { allSettled } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
 import { keyColumn } from '#model/columns/auto-ids.js';
 import { batchBytes, findColumn, keyAt } from '#model/columns/column.js';
 import { batchFromFields, completeRows } from '#model/columns/field-data-in.js';
 import { shardOfRow } from '#model/columns/row-key.js';
+import { isNamespaceField } from '#model/properties/namespaces.js';
 import { type ArrayOps, rowsOfBatch, updatedRows, withoutBase } from '#model/rows/partial-rows.js';
 import { primaryField } from '#model/schema/field.js';
 import { partitionKeyField } from '#model/schema/schema-view.js';
@@ -46,6 +48,13 @@ const RETRY_MS_MAX = 50;
 export const isPartial = ({ partialUpdate, fieldOps }: UpsertRequest): boolean =>
   partialUpdate || fieldOps.some(({ op }) => op !== FieldPartialUpdateOp_OpType.REPLACE);
 
+/** What rows are written to. */
+export interface WriteTarget {
+  readonly collection: OpenCollection;
+  /** Undefined: the rows choose theirs by their partition key. */
+  readonly partitionId: bigint | undefined;
+}
+
 export interface Updated {
   readonly rows: ColumnBatch;
   readonly timestamp: bigint;
@@ -54,7 +63,7 @@ export interface Updated {
 /** @throws invalid_parameter, collection_not_loaded, rows_changed at the deadline */
 export async function updatePartially(
   parts: UpdateParts,
-  collection: OpenCollection,
+  { collection, partitionId }: WriteTarget,
   request: UpsertRequest,
   context: CallContext,
 ): Promise<Updated> {
@@ -86,7 +95,7 @@ export async function updatePartially(
     sent: rowsOfBatch(sent, rows),
     rows,
   }));
-  const update = { parts, collection, scope, ops, partitionName: request.partitionName };
+  const update = { parts, collection, partitionId, scope, ops, partitionName: request.partitionName };
   const plans = await allSettled(shards.map((one) => plannedShard(update, one, context)));
   const timestamps = await allSettled(plans.map((plan, at) => writeShard(update, shards[at], plan, context)));
   return { rows: sent, timestamp: timestamps.reduce((newest, time) => (time > newest ? time : newest), 0n) };
@@ -139,6 +148,8 @@ interface Update {
   readonly collection: OpenCollection;
   readonly scope: ReadScope;
   readonly ops: ArrayOps;
+  /** Where rows of new keys go; undefined: where their partition key says. */
+  readonly partitionId: bigint | undefined;
   readonly partitionName: string;
 }
 
@@ -183,6 +194,7 @@ async function planShard(
     context,
   );
   const places = placesOf(schema, found);
+  refuseOthers(scope, found);
   const [there, absent]: [number[], number[]] = [[], []];
   for (let row = 0; row < sent.rowCount; row++) (places.has(keyAt(keys, row)) ? there : absent).push(row);
   const homes = await homesOf(update, { ...read, rows: there, readTimestamp }, context);
@@ -208,30 +220,41 @@ async function planShard(
   }
   if (absent.length > 0) {
     const added = withoutBase(schema, rowsOfBatch(sent, Uint32Array.from(absent)), ops);
-    await write(completeRows(schema, added), ownPartition(update));
+    await write(completeRows(schema, added), update.partitionId);
   }
   return {
     vchannel,
     schemaVersion: schema.version,
     deletedKeys: keys,
-    deletedPartitionId: looksEverywhere(update) ? 0n : (ownPartition(update) ?? 0n),
+    deletedPartitionId: looksEverywhere(update) ? 0n : (update.partitionId ?? 0n),
     inserts: writes.flatMap(({ inserts }) => inserts),
     // A shard without any write yet was read at 0, which would say nothing.
     unchangedSince: homes.readTimestamp > 0n ? homes.readTimestamp : 1n,
   };
 }
 
-/** Where rows of new keys go; undefined: where their partition key says. */
-const ownPartition = ({ parts, collection, partitionName }: Update): bigint | undefined =>
-  partitionKeyField(collection.schema) === undefined
-    ? parts.access.partition(collection, partitionName)
-    : undefined;
-
 /** Rows may be in several partitions, and stay where they are. */
 const looksEverywhere = ({ collection, partitionName }: Update): boolean =>
   partitionName === '' &&
+  !collection.schema.enableNamespace &&
   partitionKeyField(collection.schema) === undefined &&
   collection.record.partitions.length > 1;
+
+/** A key is one row of the collection, so what another namespace has under it would be changed. @throws invalid_parameter */
+function refuseOthers(
+  { collection: { schema }, namespaceKey }: ReadScope,
+  found: ColumnBatch | undefined,
+): void {
+  const field = schema.fields.find(isNamespaceField);
+  if (namespaceKey === undefined || found === undefined || field === undefined) return;
+  const names = must(findColumn(found, field.fieldID), 'column of the namespaces');
+  for (let row = 0; row < found.rowCount; row++)
+    if (keyAt(names, row) !== namespaceKey)
+      throw new ElanusError(
+        'invalid_parameter',
+        `primary key ${String(keyAt(keyColumn(schema, found), row)).slice(0, 200)} is of a row of another namespace; keys are of the collection, use others: invalid parameter`,
+      );
+}
 
 interface KeyRead {
   readonly vchannel: string;
@@ -253,7 +276,7 @@ async function homesOf(
   context: CallContext,
 ): Promise<{ readonly rows: ReadonlyMap<bigint | undefined, number[]>; readonly readTimestamp: bigint }> {
   const { schema, record } = update.collection;
-  if (!looksEverywhere(update)) return { rows: new Map([[ownPartition(update), [...rows]]]), readTimestamp };
+  if (!looksEverywhere(update)) return { rows: new Map([[update.partitionId, [...rows]]]), readTimestamp };
   const homes = new Map<bigint, number[]>();
   let earliest = readTimestamp;
   let homeless = [...rows];

@@ -22,7 +22,7 @@ export interface ShardWrite {
 
 export interface RowsToWrite {
   readonly batch: ColumnBatch;
-  /** The partition that the request names; with a partition key the rows choose among all. */
+  /** The partition that the request, or its namespace, names; undefined: the rows choose among all by their partition key. */
   readonly partitionId: bigint | undefined;
   /** Keys of an upsert, one a row, whose earlier rows go. */
   readonly replacedKeys?: Column;
@@ -40,7 +40,7 @@ export function shardWrites(
   const partitionIds =
     partitionId === undefined ? partitions.map((partition) => partition.id) : [partitionId];
   // As Milvus does: an upsert replaces the row of its own partition; where the partition comes from another field, the row in any.
-  const deletedPartitionId = partitionField === undefined ? (partitionIds[0] ?? 0n) : 0n;
+  const deletedPartitionId = partitionId ?? 0n;
   const shardCount = vchannels.length;
   const [vchannel = '', ...others] = vchannels;
   const [only = 0n, ...more] = partitionIds;

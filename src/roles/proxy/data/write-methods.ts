@@ -11,14 +11,20 @@ import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { InsertRequest, UpsertRequest } from '#proto/milvus/milvus.js';
+import type { FieldData } from '#proto/milvus/schema.js';
 import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
+import {
+  filledWith,
+  namespaceOf,
+  withoutNamespaceColumn,
+} from '#roles/proxy/namespaces/request-namespace.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { requestFilter } from '#roles/proxy/reads/request-filter.js';
 import { type Embedder, remembering } from '#text/functions/embedder.js';
 import { withFunctionOutputs } from '#text/functions/function-outputs.js';
 import { type Again, appendWrite } from './append-write.js';
 import { findKeys } from './found-keys.js';
-import { isPartial, updatePartially } from './partial-update.js';
+import { isPartial, updatePartially, type WriteTarget } from './partial-update.js';
 import { foundDeletes, type ShardWrite, shardDeletes, shardWrites } from './shard-writes.js';
 
 type WriteParts = Pick<
@@ -50,11 +56,11 @@ export class WriteMethods {
     embedder: Embedder,
     context: CallContext,
   ): ReturnType<PublicHandler<'insert'>> {
-    const collection = await this.#parts.access.open(request, context);
+    const { collection, partitionId, fieldsData } = await this.#opened(request, context);
     const { schema } = collection;
     checkSchemaVersion(collection, request.schemaTimestamp);
     const allowInsertAutoId = allowsInsertedIds(collection);
-    const sent = batchFromFields(schema, request.fieldsData, request.numRows, {
+    const sent = batchFromFields(schema, fieldsData, request.numRows, {
       allowInsertAutoId,
       zone: collection.record.properties.timezone,
     });
@@ -62,7 +68,6 @@ export class WriteMethods {
     const all = await this.#withIds(collection, sent);
     // With a partition key the rows of one key could go to several partitions, and nothing would say which of them is the last.
     const batch = partitionKeyField(schema) === undefined ? all : lastOfEachKey(all, keyColumn(schema, all));
-    const partitionId = this.#partitionId(collection, request.partitionName);
     const rows = await this.#withOutputs(collection, batch, embedder, context);
     const writes = shardWrites(collection, { batch: rows, partitionId });
     const timestamp = await this.#append(writes, context, () =>
@@ -79,14 +84,14 @@ export class WriteMethods {
     embedder: Embedder,
     context: CallContext,
   ): ReturnType<PublicHandler<'upsert'>> {
-    const collection = await this.#parts.access.open(request, context);
+    const { collection, partitionId, fieldsData } = await this.#opened(request, context);
     const { schema } = collection;
     checkSchemaVersion(collection, request.schemaTimestamp);
     if (isPartial(request)) {
       const { rows, timestamp } = await updatePartially(
         { ...this.#parts, embedder },
-        collection,
-        request,
+        { collection, partitionId },
+        { ...request, fieldsData },
         context,
       );
       const count = BigInt(rows.rowCount);
@@ -97,7 +102,7 @@ export class WriteMethods {
         deleteCnt: count,
       };
     }
-    const sent = batchFromFields(schema, request.fieldsData, request.numRows, {
+    const sent = batchFromFields(schema, fieldsData, request.numRows, {
       upsert: true,
       zone: collection.record.properties.timezone,
     });
@@ -107,7 +112,6 @@ export class WriteMethods {
     const replacedKeys = keyColumn(schema, rows);
     const keyed = primaryField(schema).autoID ? await this.#withIds(collection, rows) : rows;
     const batch = await this.#withOutputs(collection, keyed, embedder, context);
-    const partitionId = this.#partitionId(collection, request.partitionName);
     const writes = shardWrites(collection, { batch, partitionId, replacedKeys });
     const timestamp = await this.#append(writes, context, () =>
       this.#again(request, collection, embedder, context),
@@ -124,10 +128,13 @@ export class WriteMethods {
     const { access } = this.#parts;
     const collection = await access.open(request, context);
     access.limits.checkWriting(collection);
-    refusePartitionNames(collection, [request.partitionName]);
-    const deletedPartitionId =
-      request.partitionName === '' ? 0n : access.partition(collection, request.partitionName);
-    const asked = { text: request.expr, templates: request.exprTemplateValues };
+    const partitionNames = [request.partitionName];
+    const namespace = namespaceOf(access, collection, { ...request, partitionNames });
+    refusePartitionNames(collection, partitionNames);
+    const named = request.partitionName === '' ? 0n : access.partition(collection, request.partitionName);
+    const deletedPartitionId = namespace?.partitionId ?? named;
+    const { expr: text, exprTemplateValues: templates } = request;
+    const asked = { text, templates, namespaceKey: namespace?.key };
     const filter = await requestFilter(collection, asked, this.#parts.platform.workers);
     const { predicate, elements } = filter.predicate ?? {};
     const isAlways = predicate?.kind === 'constant' && predicate.value && elements === undefined;
@@ -157,12 +164,25 @@ export class WriteMethods {
     return { ...mutation(idsFromColumn(column), count, timestamp), deleteCnt: BigInt(count) };
   };
 
-  /** Undefined where the rows choose their partitions by their key. */
-  #partitionId(collection: OpenCollection, name: string): bigint | undefined {
-    refusePartitionNames(collection, [name]);
-    return partitionKeyField(collection.schema) === undefined
-      ? this.#parts.access.partition(collection, name)
-      : undefined;
+  /** What rows are written to. Of the partition: undefined where the rows choose theirs by their key. */
+  async #opened(
+    request: InsertRequest | UpsertRequest,
+    context: CallContext,
+  ): Promise<WriteTarget & { readonly fieldsData: FieldData[] }> {
+    const { access } = this.#parts;
+    const opened = await access.open(request, context);
+    const partitionNames = [request.partitionName];
+    const namespace = namespaceOf(access, opened, { ...request, partitionNames });
+    const fieldsData = withoutNamespaceColumn(request.fieldsData, namespace);
+    const collection = filledWith(opened, namespace);
+    if (namespace !== undefined) return { collection, fieldsData, partitionId: namespace.partitionId };
+    refusePartitionNames(opened, partitionNames);
+    const isKeyed = partitionKeyField(opened.schema) !== undefined;
+    return {
+      collection,
+      fieldsData,
+      partitionId: isKeyed ? undefined : access.partition(opened, request.partitionName),
+    };
   }
 
   async #withIds(collection: OpenCollection, batch: ColumnBatch): Promise<ColumnBatch> {

@@ -1,5 +1,6 @@
 // The wishes of a load beside its partitions: checked here, for this version has one replica.
 import { ElanusError } from '#base/errors.js';
+import { isNamespaceField } from '#model/properties/namespaces.js';
 import { isVectorType } from '#model/schema/data-type.js';
 import { primaryField } from '#model/schema/field.js';
 import { dynamicField, partitionKeyField } from '#model/schema/schema-view.js';
@@ -61,6 +62,8 @@ function checkLoadFields(
   // Who lists a struct array lists its columns.
   const listed = new Set([
     ...names,
+    // Which no client can name.
+    ...schema.fields.filter(isNamespaceField).map(({ name }) => name),
     ...structArrays(schema).flatMap(({ struct, columns }) =>
       names.includes(struct.name) ? columns.map((field) => field.name) : [],
     ),

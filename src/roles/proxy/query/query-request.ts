@@ -58,7 +58,12 @@ export async function checkQuery(
     aggregates === undefined
       ? resolveOutputFields(schema, request.outputFields, { call: 'query' })
       : aggregateOutput(aggregates);
-  const asked = { text: request.expr, templates: request.exprTemplateValues, zone: params.zone };
+  const asked = {
+    text: request.expr,
+    templates: request.exprTemplateValues,
+    zone: params.zone,
+    namespaceKey: scope.namespaceKey,
+  };
   const read = requestFilter(scope.collection, asked, workers);
   const filter = read instanceof Promise ? await read : read;
   if (output.isCount && params.limit !== undefined)

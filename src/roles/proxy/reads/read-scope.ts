@@ -6,6 +6,7 @@ import { loadedSchema } from '#model/schema/loaded-fields.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
+import { namespaceOf } from '#roles/proxy/namespaces/request-namespace.js';
 import { deadlineOf, type ProxyParts } from '#roles/proxy/proxy-parts.js';
 
 export interface ReadScope {
@@ -22,12 +23,15 @@ export interface ReadScope {
   readonly expiryField: bigint;
   /** When the read began; known where rows expire. */
   readonly begunAt: bigint;
+  /** Whose rows are read, where other rows may be in the same partitions; undefined: all that are in them. */
+  readonly namespaceKey: string | undefined;
 }
 
 interface ScopedRequest {
   readonly dbName: string;
   readonly collectionName: string;
   readonly partitionNames: readonly string[];
+  readonly namespace?: string | undefined;
 }
 
 /** Waits for a load that is under way. @throws collection_not_loaded, partition_not_found, invalid_parameter */
@@ -39,8 +43,10 @@ export async function readScope(
   const { access, platform } = parts;
   const opened = await access.open(request, context);
   access.limits.checkReading(opened);
+  const namespace = namespaceOf(access, opened, request);
   refusePartitionNames(opened, request.partitionNames);
-  const named = access.partitionIds(opened, request.partitionNames);
+  const named =
+    namespace === undefined ? access.partitionIds(opened, request.partitionNames) : [namespace.partitionId];
   const nowMs = () => platform.clock.now();
   const deadlineMs = deadlineOf(context, parts);
   const { partitionIds: loaded, leftOut } = await access.requireLoaded(opened, context, deadlineMs, nowMs);
@@ -61,10 +67,10 @@ export async function readScope(
   const expires = ttl !== 0n || expiryField !== 0n;
   // An idle shard's read timestamp stands still, the age of its rows does not.
   const begunAt = expires ? (await parts.rootCoord.allocTimestamp({ count: 1 }, context)).timestamp : 0n;
-  const expiry = { timeToLive: ttl, expiryField, begunAt };
+  const rest = { lacksFields, timeToLive: ttl, expiryField, begunAt, namespaceKey: namespace?.key };
   return named.length > 0
-    ? { collection, partitionIds: named, loadedOnly: false, lacksFields, ...expiry }
-    : { collection, partitionIds: [...loaded], loadedOnly: true, lacksFields, ...expiry };
+    ? { collection, partitionIds: named, loadedOnly: false, ...rest }
+    : { collection, partitionIds: [...loaded], loadedOnly: true, ...rest };
 }
 
 /** One for each record and list of fields: plans are kept by the record. */

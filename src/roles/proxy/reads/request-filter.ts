@@ -7,10 +7,11 @@ import type { Column } from '#proto/elanus/data.js';
 import type { ShardSearchRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema, TemplateValue } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
+import { type FilterText, ofNamespace } from '#roles/proxy/namespaces/request-namespace.js';
 import { filterMessage, readAnyFilter } from '#segment/sent-filter.js';
 
 export interface RequestFilter {
-  /** The client gave none: all rows pass. */
+  /** The client gave none: all rows pass, or all of its namespace. */
   readonly isEmpty: boolean;
   /** The filter as shards get it; empty: all rows pass. */
   readonly forShards: Pick<ShardSearchRequest, 'filter' | 'textFilter'>;
@@ -29,6 +30,8 @@ export interface FilterRequest {
   readonly templates: Readonly<Record<string, TemplateValue>>;
   /** Time zone of times without an offset; the collection's when the request names none. */
   readonly zone?: string | undefined;
+  /** Whose rows alone pass, as the scope of a read says it; undefined: all do. */
+  readonly namespaceKey: string | undefined;
 }
 
 /**
@@ -37,16 +40,38 @@ export interface FilterRequest {
  */
 export function requestFilter(
   { schema, record }: OpenCollection,
-  { text, templates, zone: asked }: FilterRequest,
+  { text, templates, zone: asked, namespaceKey }: FilterRequest,
   workers: Workers,
 ): RequestFilter | Promise<RequestFilter> {
-  if (text === '') return noFilter;
   const zone = asked ?? record.properties.timezone ?? 'UTC';
   const source = { text, templates, zone };
+  if (namespaceKey !== undefined) return filterOfNamespace(schema, source, namespaceKey, workers);
+  if (text === '') return noFilter;
   const checked = readAnyFilter(workers, schema, source);
   return checked instanceof Promise
     ? checked.then((read) => filterOf(read, source, schema))
     : filterOf(checked, source, schema);
+}
+
+/** The client's filter is read by itself first: its errors are about its text, and it cannot reach out of its brackets. */
+function filterOfNamespace(
+  schema: CollectionSchema,
+  source: FilterSource & FilterText,
+  key: string,
+  workers: Workers,
+): RequestFilter | Promise<RequestFilter> {
+  const isEmpty = source.text === '';
+  const within = (own: CheckedFilter | undefined): RequestFilter | Promise<RequestFilter> => {
+    const isLast = own?.kind === 'predicate' && (own.elements !== undefined || own.sampleShare !== undefined);
+    const whole = ofNamespace(source, key, isLast);
+    const checked = readAnyFilter(workers, schema, whole);
+    return checked instanceof Promise
+      ? checked.then((read) => ({ ...filterOf(read, whole, schema), isEmpty }))
+      : { ...filterOf(checked, whole, schema), isEmpty };
+  };
+  if (isEmpty) return within(undefined);
+  const own = readAnyFilter(workers, schema, source);
+  return own instanceof Promise ? own.then(within) : within(own);
 }
 
 function filterOf(checked: CheckedFilter, source: FilterSource, schema: CollectionSchema): RequestFilter {

@@ -104,7 +104,9 @@ export function checkSearch(
       `nq [${nq}] is invalid: a search iterator pages the hits of one vector: invalid parameter`,
     );
   checkResultEntries(nq, plan.topK);
-  const asked = { text: request.dsl, templates: request.exprTemplateValues, zone: plan.params.zone };
+  const { dsl: text, exprTemplateValues: templates } = request;
+  const { namespaceKey } = scope;
+  const asked = { text, templates, zone: plan.params.zone, namespaceKey };
   const filter = requestFilter(scope.collection, asked, workers);
   const read = { request, scope, plan, vectors, asked };
   if (filter instanceof Promise || request.functionScore !== undefined)
@@ -265,7 +267,11 @@ async function boostsForShards(
 ): Promise<BoostFunctions> {
   const sent: BoostFunction[] = [];
   for (const { filter: text, weight, random } of functions) {
-    const { forShards } = await requestFilter(collection, { text, templates: {}, zone }, workers);
+    const { forShards } = await requestFilter(
+      collection,
+      { text, templates: {}, zone, namespaceKey: undefined },
+      workers,
+    );
     sent.push({ ...forShards, weight, seed: random?.seed, randomFieldId: random?.fieldId ?? 0n });
   }
   return { addValues, addToScore, functions: sent };
@@ -294,7 +300,7 @@ function checkFilter(scope: ReadScope, plan: SearchPlan, filter: RequestFilter):
   checkElementFilter(scope, plan, filter);
   const { record, schema } = scope.collection;
   const key = partitionKeyField(schema);
-  if (key !== undefined && isIsolated(record.properties))
+  if (key !== undefined && scope.namespaceKey === undefined && isIsolated(record.properties))
     checkIsolatedKey(filter.predicate?.predicate, key.fieldID);
 }
 

@@ -1,6 +1,7 @@
 // Changes properties of collections and databases. A change is one record; readers ask for it with every request, so it holds from the
 // next request on. What a property does is decided where it is used.
 import { ElanusError } from '#base/errors.js';
+import { checkNamespacesStay } from '#model/properties/namespaces.js';
 import { checkIsolation } from '#model/properties/partition-key-isolation.js';
 import { checkExpiry } from '#model/properties/time-to-live.js';
 import { splitCollectionProperties } from '#model/schema/altered-properties.js';
@@ -36,6 +37,7 @@ export class AlterDdl {
       if (current.schema !== undefined) {
         checkExpiry(properties, current.schema);
         checkIsolation(properties, current.schema);
+        checkNamespacesStay(current.properties, properties, current.schema);
       }
       await catalog.saveCollection({
         ...current,

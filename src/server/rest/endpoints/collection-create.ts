@@ -201,6 +201,7 @@ function fullSchema(given: Body, schema: z.output<typeof schemaShape>): Collecti
     autoID,
     enableDynamicField:
       schema.enableDynamicField ?? schema.enabledDynamicField ?? given.params.enableDynamicField ?? false,
+    enableNamespace: schema.enableNamespace,
     fields: fields.map((field) => (field.isPrimaryKey && autoID ? { ...field, autoID } : field)),
     functions: schema.functions.map(functionOf),
     structArrayFields: schema.structFields.map(structFieldOf),

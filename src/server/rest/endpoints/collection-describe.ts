@@ -48,6 +48,7 @@ export const describeEndpoint: Endpoint = endpoint({
       partitionsNum: Number(description.numPartitions),
       consistencyLevel: enumName(ConsistencyLevel, description.consistencyLevel),
       enableDynamicField: schema?.enableDynamicField ?? false,
+      enableNamespace: schema?.enableNamespace || undefined,
       properties: pairAnswer(description.properties),
     };
     return new Whole({ data, message: '' });

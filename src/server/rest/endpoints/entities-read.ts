@@ -8,12 +8,23 @@ import type { RestCall } from '#server/rest/rest-calls.js';
 import { templateValues } from '#server/rest/rows/expr-params.js';
 import { rowColumns, rowCountOf, rowText } from '#server/rest/rows/rows-out.js';
 import { keyFilter, keyShape } from './keys.js';
-import { consistencyLevel, levelOf, named, ofCollection, pairsOf, texts, values } from './shapes.js';
+import {
+  consistencyLevel,
+  inNamespace,
+  levelOf,
+  named,
+  namespace,
+  ofCollection,
+  pairsOf,
+  texts,
+  values,
+} from './shapes.js';
 
 const reads = ofCollection.extend({
   outputFields: texts.default(['*']),
   partitionNames: texts.default([]),
   consistencyLevel: consistencyLevel.optional(),
+  namespace,
 });
 
 /** What reads have in common; without a level, that of the collection counts. */
@@ -22,11 +33,13 @@ export const readParts = (
     readonly collectionName: string;
     readonly partitionNames: string[];
     readonly consistencyLevel?: keyof typeof consistencyLevel.enum | undefined;
+    readonly namespace?: string | undefined;
   },
   call: RestCall,
 ) => ({
   ...named(body, call),
   partitionNames: body.partitionNames,
+  ...inNamespace(body),
   ...(body.consistencyLevel === undefined
     ? { useDefaultConsistency: true }
     : { consistencyLevel: levelOf(body.consistencyLevel) }),

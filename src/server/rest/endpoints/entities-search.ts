@@ -19,7 +19,7 @@ import { rowColumns, rowText } from '#server/rest/rows/rows-out.js';
 import { orderFields, orderText, readParts } from './entities-read.js';
 import { keyList, keyShape } from './keys.js';
 import { functionOf, functionShape } from './schemas.js';
-import { consistencyLevel, ofCollection, pairsOf, texts, values } from './shapes.js';
+import { consistencyLevel, namespace, ofCollection, pairsOf, texts, values } from './shapes.js';
 
 const vectors = rawJson({
   type: 'array',
@@ -66,6 +66,7 @@ const searches = ofCollection.extend({
   outputFields: texts.default([]),
   partitionNames: texts.default([]),
   consistencyLevel: consistencyLevel.optional(),
+  namespace,
   functionScore: functionScore.optional(),
 });
 

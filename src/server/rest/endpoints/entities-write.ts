@@ -11,7 +11,7 @@ import { missing } from '#server/rest/rest-failure.js';
 import { templateValues } from '#server/rest/rows/expr-params.js';
 import { readRows } from '#server/rest/rows/rows-in.js';
 import { keyFilter, keyShape } from './keys.js';
-import { name, named, ofCollection, values } from './shapes.js';
+import { inNamespace, name, named, namespace, ofCollection, values } from './shapes.js';
 
 export const rowsShape = rawJson({
   type: 'array',
@@ -21,7 +21,7 @@ export const rowsShape = rawJson({
     'Rows, each an object with a member for each field; unknown members are dynamic keys where the collection has them.',
 });
 
-const insert = ofCollection.extend({ data: rowsShape, partitionName: z.string().default('') });
+const insert = ofCollection.extend({ data: rowsShape, partitionName: z.string().default(''), namespace });
 
 export const writeEndpoints: readonly Endpoint[] = [
   endpoint({
@@ -36,6 +36,7 @@ export const writeEndpoints: readonly Endpoint[] = [
       const { insertCnt, IDs: ids } = await call.rpc('insert', {
         ...named(body, call),
         partitionName,
+        ...inNamespace(body),
         ...read,
       });
       return new Whole({ data: { insertCount: Number(insertCnt), insertIds: keysOf(ids) }, cost: 0 });
@@ -58,6 +59,7 @@ export const writeEndpoints: readonly Endpoint[] = [
       const { upsertCnt, IDs: ids } = await call.rpc('upsert', {
         ...named(body, call),
         partitionName,
+        ...inNamespace(body),
         ...read,
         partialUpdate,
         fieldOps: fieldOps.map(({ fieldName, op }) => ({ fieldName, op: FieldPartialUpdateOp_OpType[op] })),
@@ -73,6 +75,7 @@ export const writeEndpoints: readonly Endpoint[] = [
       id: keyShape.optional(),
       ids: keyShape.optional(),
       partitionName: z.string().default(''),
+      namespace,
       exprParams: values.optional(),
     }),
     calls: ['delete'],
@@ -85,7 +88,8 @@ export const writeEndpoints: readonly Endpoint[] = [
         keys === undefined
           ? { expr: filter ?? '', exprTemplateValues: templateValues(exprParams) }
           : keyFilter(primaryField((await call.collection(body.collectionName, 'delete')).schema), keys);
-      const { deleteCnt } = await call.rpc('delete', { ...named(body, call), partitionName, ...chosen });
+      const request = { ...named(body, call), partitionName, ...inNamespace(body), ...chosen };
+      const { deleteCnt } = await call.rpc('delete', request);
       return new Whole({ data: { deleteCount: Number(deleteCnt) }, cost: 0 });
     },
   }),

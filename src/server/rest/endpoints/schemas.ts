@@ -54,6 +54,7 @@ export const schemaShape = z.strictObject({
   autoID: z.boolean().optional(),
   enabledDynamicField: z.boolean().optional(),
   enableDynamicField: z.boolean().optional(),
+  enableNamespace: z.boolean().default(false),
   description: z.string().default(''),
   fields: z.array(fieldShape),
   functions: z.array(functionShape).default([]),

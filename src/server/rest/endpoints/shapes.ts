@@ -21,6 +21,10 @@ export const int64 = z
 export const ofDatabase = z.strictObject({ dbName });
 export const ofCollection = z.strictObject({ dbName, collectionName: name });
 export const ofPartition = ofCollection.extend({ partitionName: name });
+/** Whose rows a request is about, in a collection with namespaces. */
+export const namespace = z.string().optional();
+export const inNamespace = (body: { readonly namespace?: string | undefined }) =>
+  body.namespace === undefined ? {} : { namespace: body.namespace };
 export const consistencyLevel = z.enum(['Strong', 'Session', 'Bounded', 'Eventually', 'Customized']);
 
 export const levelOf = (level: z.output<typeof consistencyLevel>): ConsistencyLevel =>

@@ -4,6 +4,7 @@ import { ElanusError } from '#base/errors.js';
 import { fieldsFromBatch } from '#model/columns/field-data-out.js';
 import { type JsonBytes, spaceEnd, valueEnd, walkElements } from '#model/json/json-bytes.js';
 import { forEachElement, forEachMember } from '#model/json/json-members.js';
+import { isNamespaceField } from '#model/properties/namespaces.js';
 import { JsonColumns } from '#model/rows/json-columns.js';
 import { ownNames, structArrays } from '#model/schema/struct-arrays.js';
 import { CollectionSchema, type FieldData, type FieldSchema } from '#proto/milvus/schema.js';
@@ -113,14 +114,19 @@ function keysOf(row: string): Set<string> {
   return keys;
 }
 
-/** What the collection makes itself is no field of its rows: outputs of functions, and keys unless the rows have them. */
+/**
+ * What the collection makes itself is no field of its rows: outputs of functions, keys unless the rows have them, and the namespace that the
+ * request says.
+ */
 function withoutMadeFields(
   schema: CollectionSchema,
   first: RawJson,
   { withKeys }: RowsOptions,
 ): CollectionSchema {
   const made = new Set(schema.functions.flatMap(({ outputFieldNames }) => outputFieldNames));
-  const fields = schema.fields.filter((field) => !made.has(field.name) && !field.isFunctionOutput);
+  const fields = schema.fields.filter(
+    (field) => !made.has(field.name) && !field.isFunctionOutput && !isNamespaceField(field),
+  );
   const key = fields.find(isMadeKey);
   const hasKey = key !== undefined && withKeys && keysOf(first.text).has(key.name);
   return CollectionSchema.create({

@@ -3,6 +3,7 @@ import { assert, must } from '#base/assert.js';
 import { bytesAt, findColumn, isNull, type Key, keyAt } from '#model/columns/column.js';
 import { vectorWidth } from '#model/columns/dense-vector.js';
 import { queryVectors } from '#model/params/placeholder.js';
+import { isNamespaceField } from '#model/properties/namespaces.js';
 import { DataType } from '#model/schema/data-type.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
@@ -23,12 +24,14 @@ export async function withVectors(
   const { scope, plan, ids } = search;
   if (ids === undefined) return search;
   const field = plan.params.annsField;
+  const { namespaceKey } = scope;
+  const own = namespaceKey === undefined ? undefined : scope.collection.schema.fields.find(isNamespaceField);
   const request = {
     ...ShardRetrieveRequest.create({}),
     partitionIds: scope.partitionIds,
     loadedOnly: scope.loadedOnly,
     filter: { keys: ids.keys, keyCount: ids.count, negated: false },
-    fieldIds: [field.fieldID],
+    fieldIds: own === undefined ? [field.fieldID] : [field.fieldID, own.fieldID],
     guaranteeTimestamp: search.guaranteeTimestamp,
     ignoreGrowing: plan.params.ignoreGrowing,
   };
@@ -39,22 +42,36 @@ export async function withVectors(
   );
   const found = new Map<Key, Uint8Array>();
   for (const { rows } of answers)
-    if (rows !== undefined && rows.rowCount > 0) collect(found, rows, field, plan.primary);
+    if (rows !== undefined && rows.rowCount > 0)
+      collect(found, rows, { field, primary: plan.primary, isOwn: isOwnRow(rows, own, namespaceKey) });
   const { queries } = queryVectors(vectorsOf(ids, found), field, false);
   return { ...search, queries };
 }
 
-function collect(
-  found: Map<Key, Uint8Array>,
+/** Rows of other namespaces may be in the partition: an id of theirs has no row here. */
+function isOwnRow(
   rows: ColumnBatch,
-  field: FieldSchema,
-  primary: FieldSchema,
-): void {
+  own: FieldSchema | undefined,
+  namespaceKey: string | undefined,
+): (row: number) => boolean {
+  if (own === undefined) return () => true;
+  const names = must(findColumn(rows, own.fieldID), 'column of the namespaces');
+  return (row) => keyAt(names, row) === namespaceKey;
+}
+
+interface Wanted {
+  readonly field: FieldSchema;
+  readonly primary: FieldSchema;
+  readonly isOwn: (row: number) => boolean;
+}
+
+function collect(found: Map<Key, Uint8Array>, rows: ColumnBatch, { field, primary, isOwn }: Wanted): void {
   const keys = must(findColumn(rows, primary.fieldID), 'key column');
   const vectors = must(findColumn(rows, field.fieldID), 'column of the vectors');
   assert(!vectors.packed, 'vectors of rows that were read are not packed');
   const width = field.dataType === DataType.SparseFloatVector ? undefined : vectorWidth(field);
   for (let row = 0; row < rows.rowCount; row++) {
+    if (!isOwn(row)) continue;
     const key = keyAt(keys, row);
     if (isNull(vectors, row))
       throw refusal(`the row of the primary key ${shown(key)} has no vector in field ${field.name}`);

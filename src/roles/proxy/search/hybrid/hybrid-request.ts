@@ -138,12 +138,17 @@ function rerankerOf(
 /** The times and the output are the matter of the whole. */
 function legRequest(
   leg: SearchRequest,
-  { guaranteeTimestamp, collectionName }: HybridSearchRequest,
+  { guaranteeTimestamp, collectionName, namespace }: HybridSearchRequest,
 ): SearchRequest {
   if (leg.collectionName !== '' && leg.collectionName !== collectionName)
     throw new ElanusError(
       'invalid_parameter',
       `a search of ${leg.collectionName} in a hybrid search of ${collectionName}, expected the same collection: invalid parameter`,
+    );
+  if (leg.namespace !== undefined && leg.namespace !== namespace)
+    throw new ElanusError(
+      'invalid_parameter',
+      'a search in a hybrid search names another namespace; name it beside the searches: invalid parameter',
     );
   refuseUnsupported('search', leg);
   return { ...leg, guaranteeTimestamp, outputFields: [] };
