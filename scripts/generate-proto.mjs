@@ -57,19 +57,23 @@ if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
   rmSync(side, { recursive: true, force: true });
 }
 
-/** An object takes no key __proto__ as its own: the decoders of maps say so instead of leaving the entry out. */
+/** An object takes no key __proto__ as its own: the decoders and copies of maps say so instead of leaving the entry out. */
 function putEntries(folder) {
+  const copied = /\bacc\[((?:globalThis\.)?\w+(?:\(\w+\))?)\] = (.+);/g;
   const assignment = /message\.(\w+)\[(entry\d+)\.key\] = \2\.value;/g;
   let entries = 0;
   for (const file of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!file.isFile() || !file.name.endsWith('.ts')) continue;
     const path = join(file.parentPath, file.name);
     const text = readFileSync(path, 'utf8');
-    const changed = text.replace(assignment, (_, map, entry) => {
-      entries++;
-      return `putEntry(message.${map}, ${entry}.key, ${entry}.value);`;
-    });
-    if (changed.includes('.key] ='))
+    const changed = text
+      .replace(assignment, (_, map, entry) => {
+        entries++;
+        return `putEntry(message.${map}, ${entry}.key, ${entry}.value);`;
+      })
+      // A key that is a number is not that one.
+      .replace(copied, (line, key, value) => (key === 'key' ? `putEntry(acc, key, ${value});` : line));
+    if (/\.key\] =|acc\[key\] =/.test(changed))
       throw new Error(`generate: a map of ${file.name} is filled otherwise than expected; adapt putEntries`);
     if (changed !== text) writeFileSync(path, `import { putEntry } from "#base/map-entry.js";\n${changed}`);
   }

@@ -1,36 +1,28 @@
-import { expect, it } from 'vitest';
-import { decodeBounded } from '#model/bounded-decode.js';
-import { LoadCollectionRequest, QueryRequest } from '#proto/milvus/milvus.js';
-import type { TemplateValue } from '#proto/milvus/schema.js';
+import { describe, expect, it } from 'vitest';
+import { DeleteRequest, LoadCollectionRequest } from '#proto/milvus/milvus.js';
+import { putEntry } from './map-entry.js';
 
-const TEMPLATE: TemplateValue = { val: { $case: 'int64Val', value: 7n } };
+// An object literal would take it for its prototype.
+const lost = (value: unknown): object => JSON.parse(`{"__proto__": ${JSON.stringify(value)}}`) as object;
 
-/** A map with a key of its own, whatever the key is. */
-const mapOf = <T>(key: string, value: T): { [key: string]: T } => {
-  const map: { [key: string]: T } = {};
-  Object.defineProperty(map, key, { value, enumerable: true });
-  return map;
-};
-const query = (key: string): Uint8Array =>
-  QueryRequest.encode({
-    ...QueryRequest.fromPartial({ expr: 'a > {x}' }),
-    exprTemplateValues: mapOf(key, TEMPLATE),
-  }).finish();
-const load = (key: string): Uint8Array =>
-  LoadCollectionRequest.encode({
-    ...LoadCollectionRequest.fromPartial({}),
-    loadParams: mapOf(key, 'value'),
-  }).finish();
+describe('the key __proto__ of a map', () => {
+  it('is refused where a message is read', () => {
+    expect(() => putEntry({}, '__proto__', 1)).toThrow('__proto__');
+    const map: Record<string, number> = {};
+    putEntry(map, 'constructor', 1);
+    expect(map).toEqual({ constructor: 1 });
+  });
 
-it('an entry under a key that an object cannot have is refused, not left out', () => {
-  expect(() => QueryRequest.decode(query('__proto__'))).toThrow(/key __proto__.*choose another/);
-  expect(() => LoadCollectionRequest.decode(load('__proto__'))).toThrow(/key __proto__/);
-  expect(() => decodeBounded(QueryRequest, query('__proto__'), 2 ** 20)).toThrow(/key __proto__/);
-});
-
-it('other names of what objects inherit are keys like any', () => {
-  for (const key of ['constructor', 'toString', 'hasOwnProperty', '']) {
-    expect(Object.entries(QueryRequest.decode(query(key)).exprTemplateValues)).toEqual([[key, TEMPLATE]]);
-    expect(Object.entries(LoadCollectionRequest.decode(load(key)).loadParams)).toEqual([[key, 'value']]);
-  }
+  it.each([
+    ['of texts', () => LoadCollectionRequest.fromPartial({ loadParams: lost('high') })],
+    [
+      'of messages',
+      () =>
+        DeleteRequest.fromPartial({
+          exprTemplateValues: lost({ val: { $case: 'int64Val', value: 1n.toString() } }),
+        }),
+    ],
+  ])('is refused where a message is made of parts: %s', (_what, make) => {
+    expect(make).toThrow('a map of the request has the key __proto__');
+  });
 });

@@ -1,4 +1,4 @@
-// Entries of the maps of messages, as the generated decoders put them into objects.
+// Entries of the maps of messages, as the generated decoders, and what makes messages of parts, put them into objects.
 import { ElanusError } from './errors.js';
 
 /** @throws invalid_parameter for the one key that an object does not take as its own: the entry would be lost without a word */
