@@ -64,4 +64,35 @@ describe('parts of points in time', () => {
     } as never);
     expect(JSON.stringify(answer.results)).toContain('"at":["12","2"]');
   });
+
+  describe('of a hybrid search', () => {
+    const hybrid = async (first: object, second: object, whole: object = {}) => {
+      const leg = (params: object) => ({ data: [1, 0], anns_field: 'vector', params });
+      const answer = await world.client.search({
+        collection_name: 'times',
+        data: [leg(first), leg(second)],
+        limit: 1,
+        output_fields: ['at'],
+        rerank: { strategy: 'rrf', params: { k: 60 } },
+        ...whole,
+      } as never);
+      return answer.status.reason === '' ? JSON.stringify(answer.results) : answer.status.reason;
+    };
+
+    it('as its searches agree', async () => {
+      const asked = { time_fields: 'month,second' };
+      expect(await hybrid(asked, asked)).toContain('"at":["12","2"]');
+      expect(await hybrid(asked, {})).toContain('"at":["12","2"]');
+      expect(await hybrid({ timezone: 'Asia/Shanghai' }, {})).toContain('2025-01-01T06:01:02.000345+08:00');
+    });
+
+    it('and not where they ask for different ones', async () => {
+      expect(await hybrid({ time_fields: 'month' }, { time_fields: 'year' })).toContain(
+        'the searches of a hybrid search have time_fields month and year, and there is one answer',
+      );
+      expect(await hybrid({ timezone: 'Asia/Shanghai' }, { timezone: 'UTC' })).toContain(
+        'have timezone Asia/Shanghai and UTC',
+      );
+    });
+  });
 });

@@ -206,6 +206,18 @@ export interface RankPage {
   readonly roundDecimal: number;
 }
 
+/** How the points in time of an answer are written, where that is asked for. */
+export interface TimeWishes {
+  readonly zone: string | undefined;
+  readonly timeParts: readonly TimePart[];
+}
+
+/** @throws invalid_parameter */
+export const parseTimeWishes = (sent: RequestParams): TimeWishes => ({
+  zone: zoneOf(sent),
+  timeParts: parseTimeParts(sent.text('time_fields')),
+});
+
 /** @throws invalid_parameter */
 export function parseRankPage(sent: RequestParams): RankPage {
   const limit =

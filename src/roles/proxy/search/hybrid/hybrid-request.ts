@@ -7,7 +7,7 @@ import { resolveOutputFields } from '#model/params/output-fields.js';
 import { parseFunctionScore } from '#model/params/rank/function-score.js';
 import { checkQueries, type Reranker, rankStrategy } from '#model/params/rank/rerankers.js';
 import { RequestParams } from '#model/params/request-params.js';
-import { orderTerms, parseRankPage } from '#model/params/search-params.js';
+import { orderTerms, parseRankPage, parseTimeWishes, type TimeWishes } from '#model/params/search-params.js';
 import { primaryField } from '#model/schema/field.js';
 import type { OrderKey } from '#proto/elanus/roles.js';
 import type { HybridSearchRequest, SearchRequest } from '#proto/milvus/milvus.js';
@@ -75,8 +75,6 @@ export async function checkHybrid(
   );
   const reranker = rerankerOf(request, collection.schema, sent, grouping);
   checkQueries(reranker, queryCount);
-  const zone = legs.find(({ plan }) => plan.params.zone !== undefined)?.plan.params.zone;
-  const timeParts = legs.find(({ plan }) => plan.params.timeParts.length > 0)?.plan.params.timeParts ?? [];
   return {
     legs,
     reranker,
@@ -89,10 +87,47 @@ export async function checkHybrid(
       output: resolveOutputFields(collection.schema, request.outputFields, { call: 'search' }),
       limit: page.limit,
       queryCount,
-      zone,
-      timeParts,
+      ...timeWishes(sent, legs),
     },
   };
+}
+
+/** Those of the whole go before those of its searches, where clients send them; these have to agree, as there is one answer. */
+function timeWishes(sent: RequestParams, legs: readonly CheckedSearch[]): TimeWishes {
+  const whole = parseTimeWishes(sent);
+  const asked = legs.map(({ plan }) => plan.params);
+  return {
+    zone:
+      whole.zone ??
+      agreed(
+        'timezone',
+        asked.map(({ zone }) => zone),
+      ),
+    timeParts:
+      whole.timeParts.length > 0
+        ? whole.timeParts
+        : (agreed(
+            'time_fields',
+            asked.map(({ timeParts }) => timeParts),
+            (parts) => parts.join(),
+          ) ?? []),
+  };
+}
+
+/** @throws invalid_parameter when those that say something say different things */
+function agreed<T>(
+  key: string,
+  values: readonly (T | undefined)[],
+  textOf: (value: T) => string = String,
+): T | undefined {
+  const said = values.filter((value) => value !== undefined && textOf(value) !== '') as readonly T[];
+  const [first, ...others] = said;
+  const other = others.find((value) => first !== undefined && textOf(value) !== textOf(first));
+  if (first === undefined || other === undefined) return first;
+  throw new ElanusError(
+    'invalid_parameter',
+    `the searches of a hybrid search have ${key} ${textOf(first)} and ${textOf(other)}, and there is one answer; say it once in rank_params: invalid parameter`,
+  );
 }
 
 /** Those of the whole go before those of its searches, which have to agree: the Node client sends them there alone. */
