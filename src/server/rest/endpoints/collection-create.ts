@@ -7,7 +7,17 @@ import type { Request, RestCall } from '#server/rest/rest-calls.js';
 import { missing, RestFailure } from '#server/rest/rest-failure.js';
 import { createIndexRequest, indexShape } from './index-params.js';
 import { fieldOf, functionOf, schemaShape, structFieldOf } from './schemas.js';
-import { consistencyLevel, invalid, levelOf, name, named, ofCollection, pairsOf, values } from './shapes.js';
+import {
+  consistencyLevel,
+  invalid,
+  levelOf,
+  name,
+  named,
+  ofCollection,
+  pairsOf,
+  propertyPairs,
+  values,
+} from './shapes.js';
 
 const count = z.union([z.int(), z.string().regex(/^\d{1,9}$/)]).transform(Number);
 
@@ -83,7 +93,7 @@ function createRequest(given: Body, schema: CollectionSchema, call: RestCall): R
     shardsNum: shardsNum ?? 1,
     numPartitions: BigInt(partitionsNum ?? 0),
     consistencyLevel: levelOf(level ?? 'Bounded'),
-    properties: pairsOf({ ...propertiesOf(params), ...given.properties }),
+    properties: propertyPairs({ ...propertiesOf(params), ...given.properties }),
   };
 }
 

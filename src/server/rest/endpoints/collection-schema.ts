@@ -5,7 +5,7 @@ import { FieldSchema } from '#proto/milvus/schema.js';
 import { command, type Endpoint } from '#server/rest/endpoint.js';
 import type { Request } from '#server/rest/rest-calls.js';
 import { fieldOf, fieldShape, functionOf, functionShape, structFieldOf, structShape } from './schemas.js';
-import { name, named, ofCollection, pairsOf, values } from './shapes.js';
+import { name, named, ofCollection, propertyPairs, values } from './shapes.js';
 
 type Named = Parameters<typeof named>;
 
@@ -37,7 +37,7 @@ const fields: readonly Endpoint[] = [
     request: (body, call) => ({
       ...named(body, call),
       fieldName: body.fieldName,
-      properties: pairsOf(body.fieldParams),
+      properties: propertyPairs(body.fieldParams),
     }),
   }),
   command({

@@ -9,7 +9,7 @@ import {
   named,
   ofCollection,
   ofDatabase,
-  pairsOf,
+  propertyPairs,
   rowCountOf,
   texts,
   values,
@@ -129,7 +129,7 @@ const properties: readonly Endpoint[] = [
     summary: 'Sets properties of a collection.',
     body: ofCollection.extend({ properties: values }),
     rpc: 'alterCollection',
-    request: (body, call) => ({ ...named(body, call), properties: pairsOf(body.properties) }),
+    request: (body, call) => ({ ...named(body, call), properties: propertyPairs(body.properties) }),
   }),
   command({
     path: 'collections/drop_properties',

@@ -1,7 +1,7 @@
 // Endpoints below databases/, where the database is what the call is about and no place for something else.
 import { z } from 'zod';
 import { command, type Endpoint, endpoint } from '#server/rest/endpoint.js';
-import { name, pairAnswer, pairsOf, texts, values } from './shapes.js';
+import { name, pairAnswer, propertyPairs, texts, values } from './shapes.js';
 
 const ofNamed = z.strictObject({ dbName: name });
 const alter = {
@@ -10,7 +10,7 @@ const alter = {
   rpc: 'alterDatabase',
   request: (body: { readonly dbName: string; readonly properties: Readonly<Record<string, unknown>> }) => ({
     dbName: body.dbName,
-    properties: pairsOf(body.properties),
+    properties: propertyPairs(body.properties),
   }),
 } as const;
 
@@ -20,7 +20,7 @@ export const databaseEndpoints: readonly Endpoint[] = [
     summary: 'Creates a database.',
     body: ofNamed.extend({ properties: values.optional() }),
     rpc: 'createDatabase',
-    request: ({ dbName, properties }) => ({ dbName, properties: pairsOf(properties) }),
+    request: ({ dbName, properties }) => ({ dbName, properties: propertyPairs(properties) }),
   }),
   command({
     path: 'databases/drop',

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { command, type Endpoint, endpoint } from '#server/rest/endpoint.js';
 import { indexAnswer, indexesOf } from './collection-describe.js';
 import { createIndexRequest, indexShape } from './index-params.js';
-import { name, named, ofCollection, pairsOf, texts, values } from './shapes.js';
+import { name, named, ofCollection, propertyPairs, texts, values } from './shapes.js';
 
 const ofIndex = ofCollection.extend({ indexName: name });
 
@@ -51,7 +51,7 @@ export const indexEndpoints: readonly Endpoint[] = [
     request: (body, call) => ({
       ...named(body, call),
       indexName: body.indexName,
-      extraParams: pairsOf(body.properties),
+      extraParams: propertyPairs(body.properties),
     }),
   }),
   command({

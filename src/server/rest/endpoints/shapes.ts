@@ -48,6 +48,18 @@ export function pairsOf(object: Readonly<Record<string, unknown>> = {}): KeyValu
   return pairs;
 }
 
+/** Properties, whose values are never objects: `{"mmap": {"enabled": true}}`, as some write it, is `mmap.enabled`. */
+export function propertyPairs(object: Readonly<Record<string, unknown>> = {}): KeyValuePair[] {
+  return pairsOf(object).flatMap(({ key, value }) => {
+    const given = object[key];
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) return [{ key, value }];
+    return propertyPairs(given as Readonly<Record<string, unknown>>).map((inner) => ({
+      ...inner,
+      key: `${key}.${inner.key}`,
+    }));
+  });
+}
+
 export const pairAnswer = (pairs: readonly KeyValuePair[]): Answer =>
   pairs.map(({ key, value }) => ({ key, value }));
 
