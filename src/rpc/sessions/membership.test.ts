@@ -17,7 +17,7 @@ interface Process {
   readonly platform: MemoryPlatform;
   readonly lost: string[];
   /** What becomes of its calls to the store. */
-  trouble: 'none' | 'refused' | 'lost' | 'hangs';
+  trouble: 'none' | 'refused' | 'lost' | 'hangs' | 'slow';
 }
 
 let hosts = 0;
@@ -29,6 +29,7 @@ async function join(cluster: SimulatedCluster, serverId: bigint): Promise<Proces
     if (process.trouble === 'hangs') return new Promise<T>(() => {});
     if (process.trouble === 'refused') throw new Error('refused');
     const value = await run();
+    if (process.trouble === 'slow') await platform.timers.sleep(20);
     if (process.trouble === 'lost') throw new Error('no answer');
     return value;
   };
@@ -42,7 +43,7 @@ async function join(cluster: SimulatedCluster, serverId: bigint): Promise<Proces
   const membership = new Membership({
     platform: { ...platform, metaStore },
     serverId,
-    settings: { ttlMs: TTL, exclusiveRoles: ['root-coord'] },
+    settings: { ttlMs: TTL, exclusiveRoles: ['root-coord', 'data-coord', 'query-coord'] },
     onLost: (reason) => lost.push(reason),
   });
   await cluster.world.runUntil(membership.join(`process-${hosts}:7000`));
@@ -97,6 +98,31 @@ describe('an exclusive role', () => {
     await world.runUntil(led);
     expect(world.now - endedAt).toBeLessThan(TTL / 3);
   });
+  it.each([0, 5, 10, 15, 20, 25])(
+    'of several, all are free at once, whatever else is written and read meanwhile (%i ms)',
+    async (pauseMs) => {
+      const roles = ['root-coord', 'data-coord', 'query-coord'] as const;
+      const cluster = simulatedCluster(3);
+      const { world } = cluster;
+      const [first, second] = [await join(cluster, 1n), await join(cluster, 2n)];
+      for (const role of roles) await world.runUntil(first.membership.lead(role));
+      second.trouble = 'slow';
+      const led = (async () => {
+        for (const role of roles) {
+          await second.membership.lead(role);
+          second.membership.serve(role);
+        }
+      })();
+      await world.advance(TTL + pauseMs);
+      // Others come as it goes: each is news, and makes who stands by look.
+      await join(cluster, 3n);
+      await world.advance(pauseMs);
+      await world.runUntil(first.membership.close());
+      const endedAt = world.now;
+      await world.runUntil(led);
+      expect(world.now - endedAt).toBeLessThan(TTL / 8);
+    },
+  );
   it.each([1, 2, 3, 4, 5, 6, 7, 8])(
     'is led by nobody else while its holder takes calls, wherever the store fails it (%i)',
     async (seed) => {

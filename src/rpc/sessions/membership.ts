@@ -41,6 +41,7 @@ export class Membership {
   readonly #waiting = new Set<() => void>();
   #watches: readonly { cancel(): void }[] = [];
   #looking: Promise<void> | undefined;
+  #lookingNext: Promise<void> | undefined;
 
   constructor(parts: MembershipParts) {
     const { platform, serverId, settings, onLost } = parts;
@@ -74,12 +75,19 @@ export class Membership {
     }
   }
 
-  /** One read of the sessions, shared by all who want one at the time. */
+  /** A read of the sessions that begins after the call: one that is under way may not see what the caller heard of. All who ask meanwhile share the next. */
   #look(): Promise<void> {
-    this.#looking ??= this.#read().finally(() => {
-      this.#looking = undefined;
+    if (this.#looking === undefined) {
+      this.#looking = this.#read().finally(() => {
+        this.#looking = undefined;
+      });
+      return this.#looking;
+    }
+    this.#lookingNext ??= this.#looking.then(() => {
+      this.#lookingNext = undefined;
+      return this.#look();
     });
-    return this.#looking;
+    return this.#lookingNext;
   }
 
   async #read(): Promise<void> {
@@ -148,6 +156,7 @@ export class Membership {
     const { platform, settings, serverId } = this.#parts;
     platform.logger.info('stands_by', { role, serverId });
     for (;;) {
+      const known = this.#version;
       const won = await this.#tryLead(role).catch((error: unknown) => {
         platform.logger.warn('leader_not_read', { role, reason: messageOf(error) });
         return undefined;
@@ -159,7 +168,8 @@ export class Membership {
         const onFenced = (): void => this.#own.fenced(role);
         return fencedMetaStore(platform.metaStore, { role, guard, onFenced });
       }
-      await this.news(settings.ttlMs / 4);
+      // Not for news that came during the attempt.
+      if (this.#version === known) await this.news(settings.ttlMs / 4);
       if (this.#closed.signal.aborted)
         throw new ElanusError('cancelled', `${role}: the process ended while it stood by`);
     }
@@ -167,8 +177,15 @@ export class Membership {
 
   /** One attempt. Nobody leads, or who did is over: then its session goes in the same step, so that it cannot come back between. */
   async #tryLead(role: RoleName): Promise<{ readonly epoch: bigint; readonly revision: bigint } | undefined> {
-    const { platform, serverId } = this.#parts;
     await this.#look();
+    // A renewal between the condition and its check would be taken for a loss.
+    return this.#own.whileWritten(() => this.#takePlace(role));
+  }
+
+  async #takePlace(
+    role: RoleName,
+  ): Promise<{ readonly epoch: bigint; readonly revision: bigint } | undefined> {
+    const { platform, serverId } = this.#parts;
     const leader = await this.#leaders.entry(role);
     // A write of ours whose answer was lost.
     if (leader?.record.serverId === serverId)

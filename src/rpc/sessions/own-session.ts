@@ -48,6 +48,11 @@ export class OwnSession {
     return { key: this.#key, modRevision: this.#revision };
   }
 
+  /** Runs the task while no write of this session is under way, so that `guard` holds for it. */
+  whileWritten<T>(task: () => Promise<T>): Promise<T> {
+    return this.#writes.run(task);
+  }
+
   async register(address: string): Promise<void> {
     const { serverId, ttlMs } = this.#parts;
     this.#record = { serverId, address, beat: 0n, ttlMs: BigInt(ttlMs), serving: [] };
