@@ -58,9 +58,10 @@ export type PublicMethod = keyof PublicHandlers;
  */
 export type PublicHandler<Method extends PublicMethod> = PublicHandlers[Method];
 
-/** A method that is known and not built, with the name of what is missing for it. */
+/** A method that is known and not built, with the name of what is missing for it, and what its caller can do instead. */
 export interface NotBuilt {
   readonly missing: string;
+  readonly instead: string;
 }
 
 /** When the call must have been answered, in wall-clock ms: the chain of the service gives a deadline to every call that came without. */

@@ -5,12 +5,12 @@ import type { CallContext } from '#platform/transport.js';
 import { HasPartitionRequest } from '#proto/milvus/milvus.js';
 import { CALL_DEADLINE_MS, openProxyWorld, SUCCESS } from '../../../test/support/proxy-world.js';
 
-it('refuses what is not built with the name of what is missing, wherever the answer has its status', async () => {
+it('refuses what is not built with the name of what is missing and what to do instead, wherever the answer has its status', async () => {
   const { call } = openProxyWorld({});
   expect((await call('listSnapshots', {})).status).toMatchObject({
     code: 3000,
     reason:
-      'ListSnapshots is not supported by this version of Elanus, which has no snapshots; docs/compat.md lists what it has',
+      'ListSnapshots is not supported by this version of Elanus, which has no snapshots; copy the data folder of a server that was stopped, or read the collection through an iterator, which holds one time (docs/compat.md lists what there is)',
   });
   expect(await call('dropSnapshot', {})).toMatchObject({ code: 3000 });
   await expect(call('getReplicateInfo', {})).rejects.toMatchObject({ key: 'not_secondary' });

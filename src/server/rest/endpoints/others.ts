@@ -88,7 +88,7 @@ export const otherEndpoints: readonly Endpoint[] = [
       Promise.reject(
         new RestFailure(
           3000,
-          'quotacenter/describe is not supported by this version of Elanus, which has no quotas of rates',
+          'quotacenter/describe is not supported by this version of Elanus, which has no center of quotas; describe databases and collections, whose properties are the limits, and see /metrics',
         ),
       ),
   }),

@@ -148,7 +148,7 @@ const snapshotJobs: readonly Endpoint[] = [
       Promise.reject(
         new RestFailure(
           3000,
-          'jobs/snapshot/export/describe is not supported by this version of Elanus, which has no snapshots',
+          'jobs/snapshot/export/describe is not supported by this version of Elanus, which has no snapshots; copy the data folder of a server that was stopped',
         ),
       ),
   }),
