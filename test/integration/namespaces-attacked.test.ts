@@ -13,7 +13,7 @@ import {
 } from '#proto/milvus/milvus.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { connectRaw, placeholderGroup, type RawClient } from './raw-client.js';
-import { DIM, mustSucceed, openWorld, vectorOf, type World } from './support.js';
+import { DIM, failureOf, mustSucceed, openWorld, vectorOf, type World } from './support.js';
 
 describe('namespaces that are attacked', () => {
   let world: World;
@@ -129,6 +129,7 @@ describe('namespaces that are attacked', () => {
     ['parts', `ada') or ('`, 'can only contain'],
     ['parts', 'x'.repeat(256), 'must be less than 255'],
     ['parts', 'nobody', 'partition not found[partition=nobody]'],
+    ['parts', '_default', 'there is no namespace of the name'],
   ])('%s: no namespace is called %.12s', async (collectionName, namespace, reason) => {
     const read = await queried({ collectionName, namespace, expr: 'id >= 0' });
     expect(read).toMatchObject({ reason: expect.stringContaining(reason), ids: [] });
@@ -189,6 +190,19 @@ describe('namespaces that are attacked', () => {
       expect(other.ids.every((id) => id >= 100)).toBe(true);
     },
   );
+
+  it('no file brings rows without a namespace', async () => {
+    const imported = (partition_name: string) =>
+      failureOf(() =>
+        client.bulkInsert({ collection_name: 'parts', partition_name, files: ['a.json'] } as never),
+      );
+    expect(await imported('')).toMatchObject({
+      code: 1100,
+      reason: expect.stringContaining('name the namespace as the partition of the import'),
+    });
+    expect(await imported('nobody')).toMatchObject({ code: 200 });
+    expect(await imported('_default')).toMatchObject({ code: 200 });
+  });
 
   it.each(['keyed', 'parts'])('%s: groups, buckets and counts are of its rows', async (name) => {
     const { ids } = await searched(name, 'ada', { topk: '100', group_by_field: 'n', group_size: '3' });

@@ -129,7 +129,7 @@ export class WriteMethods {
     const collection = await access.open(request, context);
     access.limits.checkWriting(collection);
     const partitionNames = [request.partitionName];
-    const namespace = namespaceOf(access, collection, { ...request, partitionNames });
+    const namespace = namespaceOf(collection, { ...request, partitionNames });
     refusePartitionNames(collection, partitionNames);
     const named = request.partitionName === '' ? 0n : access.partition(collection, request.partitionName);
     const deletedPartitionId = namespace?.partitionId ?? named;
@@ -172,7 +172,7 @@ export class WriteMethods {
     const { access } = this.#parts;
     const opened = await access.open(request, context);
     const partitionNames = [request.partitionName];
-    const namespace = namespaceOf(access, opened, { ...request, partitionNames });
+    const namespace = namespaceOf(opened, { ...request, partitionNames });
     const fieldsData = withoutNamespaceColumn(request.fieldsData, namespace);
     const collection = filledWith(opened, namespace);
     if (namespace !== undefined) return { collection, fieldsData, partitionId: namespace.partitionId };

@@ -10,6 +10,7 @@ import type { ImportStateResponse } from '#proto/elanus/roles.js';
 import { ImportState } from '#proto/milvus/common.js';
 import { databaseOf } from '#roles/proxy/collection-access.js';
 import { recordOfPairs } from '#roles/proxy/key-value-pairs.js';
+import { checkImportedNamespace } from '#roles/proxy/namespaces/request-namespace.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 
 type ImportParts = Pick<ProxyParts, 'access' | 'definitions' | 'channelRegistry' | 'platform'>;
@@ -28,6 +29,7 @@ export class ImportMethods {
     checkImportOptions(request.options);
     const { access, definitions } = this.#parts;
     const collection = await access.open(request, context);
+    checkImportedNamespace(collection, request.partitionName);
     access.limits.checkWriting(collection);
     await access.limits.checkRoom(collection, context);
     if (access.limits.isLimited(collection, 'bulkLoadRate'))

@@ -9,6 +9,7 @@ import type { NamespaceInfo } from '#proto/milvus/milvus.js';
 import { collectionRef, type OpenCollection } from '#roles/proxy/collection-access.js';
 import { rowCount, rowCountStatistics } from '#roles/proxy/collections/row-count.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+import { namespacePartitions, partitionOfNamespace } from './request-namespace.js';
 
 type NamespaceParts = Pick<ProxyParts, 'access' | 'definitions' | 'channelRegistry' | 'streamingNode'>;
 
@@ -19,7 +20,6 @@ interface NamedCollection {
 
 /** Namespaces on a page when the client does not say. */
 const PAGE_SIZE = 100;
-const DEFAULT_PARTITION = '_default';
 
 export class NamespaceMethods {
   readonly #parts: NamespaceParts;
@@ -47,7 +47,7 @@ export class NamespaceMethods {
 
   readonly hasNamespace: PublicHandler<'hasNamespace'> = async (request, context) => {
     const collection = await this.#open(request, context);
-    return { value: namespacesOf(collection).some(({ name }) => name === request.namespaceName) };
+    return { value: namespacePartitions(collection).some(({ name }) => name === request.namespaceName) };
   };
 
   readonly describeNamespace: PublicHandler<'describeNamespace'> = async (request, context) => ({
@@ -60,7 +60,7 @@ export class NamespaceMethods {
       throw new ElanusError('invalid_parameter', `page_size is ${request.pageSize}, expected 1 or more`);
     const pageSize = request.pageSize === 0n ? PAGE_SIZE : Number(request.pageSize);
     const collection = await this.#open(request, context);
-    const rest = namespacesOf(collection)
+    const rest = namespacePartitions(collection)
       .filter(({ name }) => name.startsWith(prefix) && name > pageToken)
       .sort((a, b) => (a.name < b.name ? -1 : 1));
     const page = rest.slice(0, pageSize);
@@ -72,7 +72,7 @@ export class NamespaceMethods {
 
   readonly getNamespaceStats: PublicHandler<'getNamespaceStats'> = async (request, context) => {
     const collection = await this.#open(request, context);
-    const { id, name } = partitionOf(collection, request.namespaceName);
+    const { id, name } = partitionOfNamespace(collection, request.namespaceName);
     const counted = await rowCount(this.#parts, collection, id, context);
     const entities = { approxEntityCount: counted.rows, entityCount: counted.rows };
     return {
@@ -95,21 +95,8 @@ export class NamespaceMethods {
   }
 
   #info(collection: OpenCollection, name: string): NamespaceInfo {
-    return infoOf(collection, partitionOf(collection, name));
+    return infoOf(collection, partitionOfNamespace(collection, name));
   }
-}
-
-/** Rows that no namespace was said for cannot be in the collection, and its first partition is none. */
-const namespacesOf = ({ record }: OpenCollection): PartitionRecord[] =>
-  record.partitions.filter(({ name }) => name !== DEFAULT_PARTITION);
-
-function partitionOf(collection: OpenCollection, name: string): PartitionRecord {
-  const partition = namespacesOf(collection).find((one) => one.name === name);
-  if (partition !== undefined) return partition;
-  throw new ElanusError(
-    'partition_not_found',
-    `partition not found[partition=${name}]: there is no namespace of the name`,
-  );
 }
 
 const infoOf = ({ schema }: OpenCollection, { name, createdTimestamp }: PartitionRecord): NamespaceInfo => ({

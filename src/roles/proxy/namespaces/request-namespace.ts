@@ -11,17 +11,14 @@ import {
   namespaceMode,
 } from '#model/properties/namespaces.js';
 import { checkName } from '#model/schema/names.js';
+import type { PartitionRecord } from '#proto/elanus/data.js';
 import {
   type CollectionSchema,
   type FieldData,
   FieldSchema,
   type TemplateValue,
 } from '#proto/milvus/schema.js';
-import {
-  type CollectionAccess,
-  type OpenCollection,
-  refusePartitionNames,
-} from '#roles/proxy/collection-access.js';
+import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
 
 export interface RequestNamespace {
   readonly partitionId: bigint;
@@ -35,6 +32,7 @@ interface NamedRequest {
 }
 
 const utf8 = new TextEncoder();
+const FIRST_PARTITION = '_default';
 
 function refuse(text: string): never {
   throw new ElanusError('invalid_parameter', `${text}: invalid parameter`);
@@ -45,7 +43,6 @@ function refuse(text: string): never {
  * @throws invalid_parameter for a namespace that is missing or too much, and for partitions beside it; partition_not_found
  */
 export function namespaceOf(
-  access: CollectionAccess,
   collection: OpenCollection,
   { namespace, partitionNames }: NamedRequest,
 ): RequestNamespace | undefined {
@@ -73,7 +70,31 @@ export function namespaceOf(
     refuse(
       `partition name "${other.slice(0, 200)}" mismatches namespace "${namespace}"; leave the partition out`,
     );
-  return { partitionId: access.partition(collection, namespace), key: undefined };
+  return { partitionId: partitionOfNamespace(collection, namespace).id, key: undefined };
+}
+
+/** Partitions that are namespaces. The first one of a collection is none: rows that no namespace was said for are nowhere. */
+export const namespacePartitions = ({ record }: OpenCollection): PartitionRecord[] =>
+  record.partitions.filter(({ name }) => name !== FIRST_PARTITION);
+
+/** @throws partition_not_found */
+export function partitionOfNamespace(collection: OpenCollection, name: string): PartitionRecord {
+  const partition = namespacePartitions(collection).find((one) => one.name === name);
+  if (partition !== undefined) return partition;
+  throw new ElanusError(
+    'partition_not_found',
+    `partition not found[partition=${name}]: there is no namespace of the name`,
+  );
+}
+
+/** Rows of files say whose they are, or the job does. @throws invalid_parameter, partition_not_found */
+export function checkImportedNamespace(collection: OpenCollection, partitionName: string): void {
+  if (namespaceMode(collection.schema, collection.record.properties) !== 'partition') return;
+  if (partitionName === '')
+    refuse(
+      'namespace data is not set but namespace enabled; name the namespace as the partition of the import',
+    );
+  partitionOfNamespace(collection, partitionName);
 }
 
 /** The collection as rows of the namespace are written to it: where they do not say whose they are, they are its. */

@@ -43,7 +43,7 @@ export async function readScope(
   const { access, platform } = parts;
   const opened = await access.open(request, context);
   access.limits.checkReading(opened);
-  const namespace = namespaceOf(access, opened, request);
+  const namespace = namespaceOf(opened, request);
   refusePartitionNames(opened, request.partitionNames);
   const named =
     namespace === undefined ? access.partitionIds(opened, request.partitionNames) : [namespace.partitionId];
