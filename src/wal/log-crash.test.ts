@@ -152,7 +152,7 @@ it('keeps what it acknowledged over a crash at every change, with every choice o
   }
 });
 
-it('keeps what it acknowledged over crashes of crashes: while it opens, again and again', async () => {
+it('WAL recovery: keeps what it acknowledged over crashes of crashes: while it opens, again and again', async () => {
   const random = seededRandom(7);
   for (let run = 0; run < 400; run++) {
     const facts = newFacts();

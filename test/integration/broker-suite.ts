@@ -214,6 +214,52 @@ export function brokerSuite(name: string, open: () => Promise<BrokerWorld>): voi
       });
     });
 
+    describe('segments that go', () => {
+      const notFound = { key: 'segment_not_found' };
+      test('with their collection: neither listed, nor counted, nor do they have files', async () => {
+        const id = await flushedCollection('dropped');
+        const [segment = 0n] = await broker.getFlushedSegments(id, -1n);
+        await mustSucceed(world.client.dropCollection({ collection_name: 'dropped' }));
+        expect(await broker.getFlushedSegments(id, -1n)).toEqual([]);
+        await expect(broker.getBinlogFilePaths(segment, 100n)).rejects.toMatchObject(notFound);
+        await expect(broker.getNumRows(segment, false)).rejects.toMatchObject(notFound);
+        const listed = await world.client.getPersistentSegmentInfo({ collectionName: 'dropped' });
+        expect(listed.status).toMatchObject({ code: 100 });
+      });
+      test('by compaction: the sum of rows stays, the new one has files, the sources have theirs or are not found', async () => {
+        const id = await flushedCollection('compacted');
+        await insertRange(world.client, 'compacted', 100, 150);
+        await mustSucceed(world.client.flushSync({ collection_names: ['compacted'] }));
+        const sources = await broker.getFlushedSegments(id, -1n);
+        expect([sources.length, await rowsOfAll(id)]).toEqual([2, 150n]);
+        const { compactionID } = await world.client.compact({ collection_name: 'compacted' });
+        await until('the compaction', async () =>
+          String((await world.client.getCompactionState({ compactionID })).state) === 'Completed'
+            ? true
+            : undefined,
+        );
+        const [merged = 0n, ...others] = await broker.getFlushedSegments(id, -1n);
+        expect([others, sources.includes(merged)]).toEqual([[], false]);
+        expect([await rowsOfAll(id), await rowCount('compacted')]).toEqual([150n, 150]);
+        expect((await broker.getBinlogFilePaths(merged, 100n)).length).toBeGreaterThanOrEqual(1);
+        for (const source of sources)
+          await expect(broker.getBinlogFilePaths(source, 100n)).rejects.toMatchObject(notFound);
+      });
+      test('with their partition before they are flushed: the flush ends, and makes none', async () => {
+        const id = await flushedCollection('emptied');
+        const partition = { collection_name: 'emptied', partition_name: 'p' };
+        await mustSucceed(world.client.createPartition(partition));
+        await insertRange(world.client, 'emptied', 100, 110, undefined, 'p');
+        const before = await broker.getFlushedSegments(id, -1n);
+        await mustSucceed(
+          world.client.releasePartitions({ collection_name: 'emptied', partition_names: ['p'] }),
+        );
+        await mustSucceed(world.client.dropPartition(partition));
+        await mustSucceed(world.client.flushSync({ collection_names: ['emptied'] }));
+        expect(await broker.getFlushedSegments(id, -1n)).toEqual(before);
+      });
+    });
+
     describe('index build on flushed segments', () => {
       test('finds rows and paths, and finishes', async () => {
         await mustSucceed(
@@ -241,6 +287,18 @@ export function brokerSuite(name: string, open: () => Promise<BrokerWorld>): voi
       });
     });
 
+    /** With a hundred rows in files. */
+    async function flushedCollection(name: string): Promise<bigint> {
+      await createLoaded(world.client, name);
+      await insertRange(world.client, name, 0, 100);
+      await mustSucceed(world.client.flushSync({ collection_names: [name] }));
+      return BigInt((await world.client.describeCollection({ collection_name: name })).collectionID);
+    }
+    async function rowsOfAll(id: bigint): Promise<bigint> {
+      const segments = await broker.getFlushedSegments(id, -1n);
+      const counts = await Promise.all(segments.map((segment) => broker.getNumRows(segment, false)));
+      return counts.reduce((sum, count) => sum + count, 0n);
+    }
     async function rowCount(collection = 'books'): Promise<number> {
       return Number((await world.client.count({ collection_name: collection })).data);
     }

@@ -86,7 +86,7 @@ async function expectRows(collection_name: string, rows: ReadonlyMap<number, num
   ).toEqual(keys.map((key) => [key, rows.get(key)]));
 }
 
-describe('random histories', () => {
+describe('compaction+delete (deletes were missed): random histories', () => {
   test.each([1, 2, 3])(
     'seed %i: agree with a model',
     async (seed) => {
@@ -156,7 +156,7 @@ test('small flushes are merged without being asked, and their files go', async (
   await start({ autoCompaction: false });
 });
 
-test('an iterator sees its rows to the end although they are deleted and compacted meanwhile', async () => {
+test('GC: an iterator sees its rows to the end although they are deleted and compacted meanwhile', async () => {
   const name = 'iterated';
   await createLoaded(client, name);
   await insertRange(client, name, 0, 60);
@@ -216,7 +216,7 @@ test('a load does not wait until deletes that nobody needs any more are forgotte
   await start({ autoCompaction: false });
 });
 
-test('a major compaction sorts by the clustering key', async () => {
+test('compaction+delete: a major compaction leaves deleted rows out, and sorts by the clustering key', async () => {
   const name = 'clustered';
   await createLoaded(client, name, {
     fields: [{ name: 'level', data_type: DataType.Int64, is_clustering_key: true }],
@@ -225,8 +225,12 @@ test('a major compaction sorts by the clustering key', async () => {
     await insertRange(client, name, begin, begin + 50, (id) => ({ level: (id * 37) % 150 }));
     await flush(name);
   }
+  const gone = [7, 60, 120];
+  await mustSucceed(client.delete({ collection_name: name, ids: gone }));
+  await flush(name);
   await compact(name, { majorCompaction: true });
-  expect(await segmentsOf(name)).toMatchObject([{ num_rows: '150' }]);
+  expect(await segmentsOf(name)).toMatchObject([{ num_rows: '147' }]);
+  expect((await client.get({ collection_name: name, ids: [6, ...gone] })).data).toHaveLength(1);
   const { data } = await client.query({
     collection_name: name,
     filter: 'level in [3, 4, 149]',

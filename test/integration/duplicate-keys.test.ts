@@ -201,7 +201,7 @@ async function expectNewest(): Promise<void> {
   }
 }
 
-describe('rows of one key', () => {
+describe('PK semantics: rows of one key', () => {
   beforeAll(async () => {
     folder = await tempFolder();
     await start();

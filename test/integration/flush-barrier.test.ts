@@ -64,7 +64,7 @@ describe('flush', () => {
     await Promise.all(Array.from({ length: 100 }, () => mustSucceed(flush('storm'))));
     expect((await segmentsOf('storm')).map(({ num_rows }) => Number(num_rows))).toEqual([100]);
   });
-  test('under writes: each row that was acknowledged before the call is in a file when it ends', async () => {
+  test('ingest: under writes, each row that was acknowledged before the call is in a file when it ends', async () => {
     await createLoaded(client, 'busy', { shards: 2 });
     let acknowledged = 0;
     let isWriting = true;

@@ -57,7 +57,7 @@ describe('imports and deletes', () => {
     expect(await rowsOf(name, output_fields)).toEqual(expected);
   }
 
-  test('a delete touches imported rows when it comes after their commit, and never before', async () => {
+  test('import+delete: a delete touches imported rows when it comes after their commit, and never before', async () => {
     const name = 'ordered';
     await createLoaded(client, name, {});
     const row = (id: number) => ({ id, vector: vectorOf(id) });
@@ -88,7 +88,7 @@ describe('imports and deletes', () => {
     });
   });
 
-  test('an upsert that moves an imported row to another partition leaves one row', async () => {
+  test('import+partition key: an upsert that moves an imported row to another partition leaves one row', async () => {
     const name = 'moved';
     await createLoaded(client, name, {
       fields: [{ name: 'team', data_type: DataType.Int64, is_partition_key: true }],
@@ -107,6 +107,41 @@ describe('imports and deletes', () => {
       name,
       ['id', 'team'],
       Array.from({ length: 8 }, (_, id) => ({ id: String(id), team: String(id + 100) })),
+    );
+  });
+
+  test('import+compaction (one waited for the other): both at once, again and again, end, and deletes stay', async () => {
+    const name = 'both';
+    await createLoaded(client, name, {});
+    const row = (id: number) => ({ id, vector: vectorOf(id) });
+    for (let round = 0; round < 3; round++) {
+      const ids = Array.from({ length: 10 }, (_, at) => round * 20 + at);
+      await mustSucceed(client.insert({ collection_name: name, data: ids.map(row) }));
+      await remove(name, round * 20);
+      await mustSucceed(client.flushSync({ collection_names: [name] }));
+      const job = await order(
+        name,
+        ids.map((id) => row(id + 10)),
+      );
+      // One that merges, and one that spreads deletes; the job commits while they run.
+      const compactions = await Promise.all(
+        [{}, { l0Compaction: true }].map((more) => client.compact({ collection_name: name, ...more })),
+      );
+      await commit(job);
+      for (const { compactionID } of compactions)
+        await until(
+          'a compaction',
+          async () =>
+            String((await client.getCompactionState({ compactionID })).state).includes('Completed') ||
+            undefined,
+        );
+      await remove(name, round * 20 + 10);
+    }
+    const left = Array.from({ length: 60 }, (_, id) => id).filter((id) => id % 10 !== 0);
+    await stays(
+      name,
+      ['id'],
+      left.map((id) => ({ id: String(id) })),
     );
   });
 });

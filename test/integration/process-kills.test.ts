@@ -160,18 +160,18 @@ describe('a cluster whose processes are killed', () => {
     }
     await whileRead(async (readers) => {
       readAll(readers, client, 'searched', () => ROWS);
-      await readers.more(20);
+      await readers.more(10);
       await until('segments on both', async () => {
         const { infos } = await client.getQuerySegmentInfo({ collectionName: 'searched' });
         return new Set(infos.flatMap(({ nodeIds }) => nodeIds.map(String))).size === 2 ? true : undefined;
       });
       for (const node of queryNodes) {
         const next = cluster.start('query-node');
-        await readers.more(20);
+        await readers.more(10);
         await killed(node);
-        await readers.more(20);
+        await readers.more(10);
         await serves(next);
-        await readers.more(20);
+        await readers.more(10);
       }
     });
   }, 60_000);
@@ -194,6 +194,18 @@ describe('a cluster whose processes are killed', () => {
     });
     return outcome;
   }
+  /** Rows to import, in a file of the data folder. @returns its name */
+  async function fileOf(count: number, begin = 0): Promise<string> {
+    const rows = Array.from({ length: count }, (_, at) => ({ id: begin + at, vector: vectorOf(begin + at) }));
+    await writeFile(join(cluster.folder, 'objects', `rows_${count}.json`), JSON.stringify(rows));
+    return `rows_${count}.json`;
+  }
+  const imported = (task: unknown) =>
+    until('the import', async () => {
+      const { state, infos } = await client.getImportState({ task: task as number });
+      if (state === 'ImportFailed') throw new Error(JSON.stringify(infos));
+      return state === 'ImportCompleted' ? true : undefined;
+    });
   const rowsNow = async () => Number((await client.count({ collection_name: 'searched' })).data);
 
   test('a streaming-node: its standby goes on', async () => {
@@ -203,11 +215,12 @@ describe('a cluster whose processes are killed', () => {
     await whileRead(async (readers) => {
       readAll(readers, client, 'searched', () => written);
       outcome = writeAll(readers);
-      await readers.more(20);
+      await readers.more(10);
       await killed(stream);
       await serves(standby);
       await readers.more(30);
     });
+    stream = standby;
     expect(outcome.unknown).toBeLessThanOrEqual(1);
     const rows = await rowsNow();
     expect(rows).toBeGreaterThanOrEqual(written);
@@ -215,7 +228,26 @@ describe('a cluster whose processes are killed', () => {
     written = rows;
   }, 60_000);
 
-  test('a coordinator: its standby goes on with definitions', async () => {
+  test('no streaming-node: a new collection waits for one, a dropped one is given to none', async () => {
+    await killed(stream);
+    const fields = [keyField, vectorField];
+    const create = (name: string) => mustSucceed(client.createCollection({ collection_name: name, fields }));
+    await Promise.all(['waiting', 'gone'].map(create));
+    const described = await client.describeCollection({ collection_name: 'waiting' });
+    expect(described.virtual_channel_names).toHaveLength(1);
+    const dropped = mustSucceed(client.dropCollection({ collection_name: 'gone' }));
+    const inserted = insertRange(client, 'waiting', 0, 3);
+    stream = cluster.start('streaming-node');
+    await Promise.all([dropped, inserted]);
+    const gone = await client.hasCollection({ collection_name: 'gone' });
+    expect([gone.status.code, gone.value]).toEqual([0, false]);
+    await mustSucceed(client.flushSync({ collection_names: ['waiting'] }));
+    const rows = await client.getCollectionStatistics({ collection_name: 'waiting' });
+    expect(Number(rows.data.row_count)).toBe(3);
+    expect(await rowsNow()).toBe(written);
+  }, 60_000);
+
+  test('a coordinator: its standby goes on with definitions and an import', async () => {
     const standby = cluster.start(COORDINATORS);
     await until('its session', async () => standby.stderr().includes('stands_by') || undefined);
     let outcome = { unknown: 0 };
@@ -231,9 +263,13 @@ describe('a cluster whose processes are killed', () => {
         return undefined;
       });
       await readers.more(30);
+      await createLoaded(client, 'imported');
+      const { tasks } = await client.bulkInsert({ collection_name: 'imported', files: [await fileOf(500)] });
       await killed(coordinator);
       await serves(standby);
       await readers.more(30);
+      await imported(tasks[0]);
+      expect(Number((await client.count({ collection_name: 'imported' })).data)).toBe(500);
     });
     expect(outcome.unknown).toBe(0);
     expect(await rowsNow()).toBe(written);
@@ -246,8 +282,7 @@ describe('a cluster whose processes are killed', () => {
       await insertRange(client, 'worked', at * 1000, (at + 1) * 1000);
       await mustSucceed(client.flushSync({ collection_names: ['worked'] }));
     }
-    const rows = Array.from({ length: 2000 }, (_, at) => ({ id: 3000 + at, vector: vectorOf(3000 + at) }));
-    await writeFile(join(cluster.folder, 'objects', 'rows.json'), JSON.stringify(rows));
+    const file = await fileOf(2000, 3000);
     await whileRead(async (readers) => {
       readAll(readers, client, 'searched', () => written);
       const index = { field_name: 'vector', index_type: 'HNSW', metric_type: 'L2' } as const;
@@ -255,16 +290,12 @@ describe('a cluster whose processes are killed', () => {
         client.createIndex({ collection_name: 'worked', ...index, params: { M: 16, efConstruction: 200 } }),
       );
       const { compactionID } = await client.compact({ collection_name: 'worked' });
-      const { tasks } = await client.bulkInsert({ collection_name: 'worked', files: ['rows.json'] });
+      const { tasks } = await client.bulkInsert({ collection_name: 'worked', files: [file] });
       await readers.more(5);
       await killed(dataNode);
       await readers.more(5);
       dataNode = cluster.start('data-node');
-      await until('the import', async () => {
-        const { state, infos } = await client.getImportState({ task: tasks[0] as number });
-        if (state === 'ImportFailed') throw new Error(JSON.stringify(infos));
-        return state === 'ImportCompleted' ? true : undefined;
-      });
+      await imported(tasks[0]);
       await until('the compaction', async () =>
         String((await client.getCompactionState({ compactionID })).state) === 'Completed' ? true : undefined,
       );

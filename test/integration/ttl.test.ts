@@ -61,7 +61,7 @@ async function expectSeen(ids: readonly number[]): Promise<void> {
   expect(Number(sums.data[0]?.['count(*)'])).toBe(ids.length);
 }
 
-test('rows in files and in memory are there until their time is over', async () => {
+test('resurrection: rows in files and in memory are there until their time is over', async () => {
   await mustSucceed(client.insert({ collection_name, data: rows(1, 2, 3) }));
   await mustSucceed(client.flushSync({ collection_names: [collection_name] }));
   await mustSucceed(client.insert({ collection_name, data: rows(4, 5) }));

@@ -18,7 +18,7 @@ import {
 } from '../../../test/support/data-coord-lives.js';
 import { keysOf } from './object-names.js';
 
-describe('orphans', () => {
+describe('GC: orphans', () => {
   it('of writers that are gone are removed at the start; what is named, what is being written, and what users put there stay', async () => {
     const { cluster, counters } = fresh();
     const first = await live(cluster, counters);

@@ -1,7 +1,18 @@
 // A streaming-node that is given channels and never says so: the next one gets them, and at any time one node alone can commit to a channel.
 import { expect, it } from 'vitest';
+import { ALL_PARTITIONS } from '#model/states/segment.js';
 import { simulatedCluster } from '#platform/memory/memory-platform.js';
-import { CHANNEL, COLLECTION, commit, flushedOf, segment, start } from '../../../test/support/data-coord.js';
+import {
+  CHANNEL,
+  COLLECTION,
+  commit,
+  down,
+  flushedOf,
+  restart,
+  segment,
+  start,
+  watch,
+} from '../../../test/support/data-coord.js';
 
 const OTHER = 'by-dev-rootcoord-dml_1_7v1';
 
@@ -46,4 +57,23 @@ it('loses its channels to the one that comes, and its commits are refused', asyn
   await commit(running, epochOf(second), [segment(12n)], 9n);
   await expect(commit(running, epochOf(first), [segment(13n)], 10n)).rejects.toThrow(/epoch/);
   expect(await flushedOf(running)).toEqual([12n]);
+});
+
+it('a channel that nobody has taken goes with its collection, as soon as somebody can say so, and is given to nobody afterwards', async () => {
+  let isThere = false;
+  const answer = async () => (isThere ? {} : down());
+  const running = await start(simulatedCluster(12), {
+    streamingNode: { openChannel: answer, closeChannel: answer },
+  });
+  const { registry, run } = running;
+  await watch(running);
+  const dropped = { collectionId: COLLECTION, partitionId: ALL_PARTITIONS };
+  await expect(run(registry.dropCollectionData(dropped))).rejects.toMatchObject({
+    key: 'service_unavailable',
+  });
+  isThere = true;
+  for (let round = 0; round < 2; round++) await run(registry.dropCollectionData(dropped));
+  expect((await run(registry.acquireChannels({ serverId: 9n }))).channels).toEqual([]);
+  const again = await restart(running);
+  expect((await again.run(again.registry.acquireChannels({ serverId: 10n }))).channels).toEqual([]);
 });

@@ -1,11 +1,12 @@
 // The broker keeps its promises whatever DataCoord does: no hang, no untyped error, no success by default.
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { describe, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { SegmentState } from '#proto/milvus/common.js';
-import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
+import { DataCoordDefinition, SegmentInfo } from '#proto/milvus/data_coord.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
-import { type Handlers, inProcessClient } from '#rpc/service.js';
+import { type Handlers, inProcessClient, remoteClient } from '#rpc/service.js';
 import { createDataCoordBroker, type DataCoordBroker } from './data-coord-broker.js';
 
 const DEADLINE_MS = 1000;
@@ -169,4 +170,20 @@ describe('answers that must not pass for success', () => {
       key: 'object_not_found',
     });
   });
+});
+
+it('fields of a newer DataCoord are left out: what is known of a segment is read', async () => {
+  const cluster = simulatedCluster(3);
+  const platform = openMemoryPlatform({ cluster, host: 'root' });
+  const known = { ID: 1n, numOfRows: 7n, state: SegmentState.Flushed };
+  const info = SegmentInfo.encode(SegmentInfo.create(known));
+  // Numbers and messages under numbers that nobody here knows.
+  for (const field of [39, 60, 200]) {
+    info.uint32(field << 3).uint64(BigInt(field));
+    info.uint32((field << 3) | 2).bytes(new Uint8Array([8, 1]));
+  }
+  const answer = new BinaryWriter().uint32((2 << 3) | 2).bytes(info.finish());
+  const client = remoteClient(DataCoordDefinition, async () => answer.finish());
+  const broker = createDataCoordBroker(client, platform, { deadlineMs: DEADLINE_MS });
+  expect(await cluster.world.runUntil(broker.getNumRows(1n, false))).toBe(7n);
 });

@@ -18,7 +18,7 @@ function oracleParts(store = new MemoryMetaStore()) {
   };
 }
 
-describe('timestamp oracle', () => {
+describe('TSO', () => {
   it('rises through bursts, clock steps and restarts', async () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('take' as const), count: fc.integer({ min: 1, max: 65_536 }) }),

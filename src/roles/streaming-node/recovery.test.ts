@@ -213,7 +213,7 @@ async function started(...names: readonly Name[]): Promise<World> {
 }
 
 describe('recovery', () => {
-  it('flushes and truncates nothing before every shard of the log is whole', async () => {
+  it('checkpoint: flushes and truncates nothing before every shard of the log is whole', async () => {
     const world = await started('a', 'b', 'c');
     world.catalog.refuses = (vchannel) => vchannel === vchannelOf('a');
     await world.insert('a', 0, 3);

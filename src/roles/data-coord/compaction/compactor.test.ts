@@ -149,7 +149,7 @@ describe('a compaction', () => {
   });
 });
 
-describe('garbage', () => {
+describe('GC', () => {
   const looks = ({ running }: World, count: number): Promise<void> =>
     running.run(running.cluster.world.timers.sleep(count * 1000 + 500));
   const leftOf = async ({ running }: World): Promise<bigint[]> =>

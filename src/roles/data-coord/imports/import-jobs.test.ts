@@ -103,7 +103,7 @@ describe('import jobs', () => {
     await third.cluster.world.advance(100);
     expect(await stateOf(third, 1n)).toMatchObject({ state: 'completed' });
   });
-  it('killed at any write: after the next start only files of visible segments are there, and their manifests say so', async () => {
+  it('import: killed at any write: after the next start only files of visible segments are there, and their manifests say so', async () => {
     const schema = CollectionSchema.fromPartial({
       name: 'c',
       fields: [

@@ -58,7 +58,7 @@ describe('compactSegments', () => {
     expect(manifest.segment).toEqual({ ...segments[0], manifestKey: '' });
   });
 
-  it('takes out what is deleted, at every position, and what was written again stays', async () => {
+  it('compaction loss, resurrection: takes out what is deleted, at every position, and what was written again stays', async () => {
     const there = compactionWorld();
     const keys = range(0, 12);
     for (let gone = 0; gone < keys.length; gone++) {
