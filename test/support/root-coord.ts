@@ -28,7 +28,7 @@ export interface Peers {
 
 export const unavailable = (): Promise<never> =>
   Promise.reject(new ElanusError('service_unavailable', 'down'));
-async function startRootCoord(
+async function buildRootCoord(
   cluster: SimulatedCluster,
   peers: Peers,
 ): Promise<{ readonly rootCoord: RootCoord; readonly platform: MemoryPlatform }> {
@@ -76,7 +76,6 @@ async function startRootCoord(
   rootCoord.setDataCoord(
     client(DataCoordDefinition, { watchChannels: ({ collectionID }) => step('watchChannels', collectionID) }),
   );
-  await cluster.world.runUntil(rootCoord.start());
   return { rootCoord, platform };
 }
 
@@ -101,12 +100,14 @@ export const createRequest = ({ collectionName = 'c', ...more }: Partial<CreateC
   });
 export const context: CallContext = { signal: new AbortController().signal, metadata: {} };
 
-export async function openRootCoord(cluster = simulatedCluster(5)) {
+/** @param isStarted false: it serves, and the test calls `start` */
+export async function openRootCoord(cluster = simulatedCluster(5), isStarted = true) {
   const peers: Peers = {
     ...{ seen: [], failures: new Map(), loaded: new Set<bigint>() },
     onLoad: async () => {},
   };
-  const { rootCoord, platform } = await startRootCoord(cluster, peers);
+  const { rootCoord, platform } = await buildRootCoord(cluster, peers);
+  if (isStarted) await cluster.world.runUntil(rootCoord.start());
   const handlers = rootCoord.definitionHandlers;
   const run = <T>(call: Promise<T>): Promise<T> => cluster.world.runUntil(call);
   return {

@@ -1,5 +1,6 @@
 // DDL on a store that outlives the process: repeats change nothing, and what a crash or an absent peer leaves half done ends well.
 import { describe, expect, it } from 'vitest';
+import { deferred } from '#base/async.js';
 import { CollectionRecord } from '#proto/elanus/data.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import {
@@ -98,6 +99,30 @@ describe('after a crash', () => {
     first.platform.crash();
     const second = await openRootCoord(first.cluster);
     expect(await second.records()).toEqual([]);
+  });
+  it('what clients define between the hand-over and the start is not taken for what the crash left', async () => {
+    const first = await openRootCoord();
+    first.peers.failures.set('watchChannels', () => new Promise<never>(() => {}));
+    void first.handlers.createCollection(createRequest(), context).catch(() => {});
+    await first.cluster.world.advance(100);
+    first.platform.crash();
+    const second = await openRootCoord(first.cluster, false);
+    const opened = deferred<never>();
+    second.peers.failures.set('watchChannels', () => opened.promise);
+    // One of a new name, and that which the crash cut off, sent again.
+    const created = ['new', 'c'].map((collectionName) =>
+      second.handlers.createCollection(createRequest({ collectionName }), context),
+    );
+    await second.cluster.world.advance(100);
+    await second.cluster.world.runUntil(second.rootCoord.start());
+    opened.resolve(undefined as never);
+    await second.cluster.world.runUntil(Promise.all(created));
+    await second.cluster.world.advance(10_000);
+    for (const name of ['new', 'c']) {
+      const { collection } = await second.describe(name);
+      expect(second.peers.seen).not.toContain(`dropCollectionData ${collection?.id}`);
+    }
+    expect((await second.records()).map(({ state }) => state)).toEqual(['created', 'created']);
   });
   it('old and new under one name: the new one keeps it', async () => {
     const first = await openRootCoord();

@@ -36,12 +36,16 @@ export class CollectionDdl {
   readonly #creates: CreateBatches;
   /** Under way: the catalog does not have them yet, or does by now. */
   readonly #coming = new Set<Collection>();
+  /** Not whole when the catalog was read: what is not whole later, calls of clients are at work on, also before `finishInterrupted`. */
+  readonly #interrupted: ReadonlySet<bigint>;
 
   constructor(parts: DdlParts, locks: DdlLocks, partitions: PartitionDdl) {
     this.#parts = parts;
     this.#locks = locks;
     this.#partitions = partitions;
     this.#creates = new CreateBatches({ catalog: parts.catalog, locks });
+    const left = parts.catalog.collections().filter((record) => !isWhole(record));
+    this.#interrupted = new Set(left.map(({ id }) => id));
   }
 
   async create(request: CreateCollectionRequest): Promise<void> {
@@ -190,7 +194,7 @@ export class CollectionDdl {
   /** Takes back or finishes what a crash cut off: creates, drops of collections, drops of partitions. */
   async finishInterrupted(): Promise<void> {
     const { catalog, platform } = this.#parts;
-    const collections = catalog.collections();
+    const collections = catalog.collections().filter(({ id }) => this.#interrupted.has(id));
     const interrupted = collections.filter((record) => !isCreated(record));
     const partitions = collections
       .filter(isCreated)
@@ -214,6 +218,8 @@ export class CollectionDdl {
     ]);
   }
 }
+
+const isWhole = (record: Collection): boolean => isCreated(record) && record.droppingPartitions.length === 0;
 
 function checkShardCount({ shardsNum }: CreateCollectionRequest): void {
   if (shardsNum >= 0 && shardsNum <= SHARDS_MAX) return;
