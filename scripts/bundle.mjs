@@ -110,10 +110,22 @@ function callingLater(part, text) {
     ([, name]) => name,
   );
   if (names.length === 0) throw new Error(`bundle: ${part} exports nothing by name, expected functions`);
+  const errors = path.relative(path.dirname(lazyFile(part)), path.join(dist, 'base/errors.js'));
   return [
     "import { createRequire } from 'node:module';",
+    "import { fileURLToPath } from 'node:url';",
+    `import { ElanusError, messageOf } from './${errors.replaceAll(path.sep, '/')}';`,
     'let loaded;',
-    `const part = () => (loaded ??= createRequire(import.meta.url)('./${partFile(part)}'));`,
+    'function part() {',
+    '  if (loaded !== undefined) return loaded;',
+    '  try {',
+    `    return (loaded = createRequire(import.meta.url)('./${partFile(part)}'));`,
+    '  } catch (cause) {',
+    `    const file = fileURLToPath(new URL('./${partFile(part)}', import.meta.url));`,
+    "    const text = file + ' cannot be read: ' + messageOf(cause) + '; install the package again';",
+    "    throw new ElanusError('internal', text, { cause });",
+    '  }',
+    '}',
     ...names.map((name) => `export const ${name} = (...args) => part().${name}(...args);`),
   ].join('\n');
 }

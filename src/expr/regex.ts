@@ -58,6 +58,7 @@ function compile(source: string): RE2JS {
   try {
     return compileRe2(source);
   } catch (cause) {
+    if (cause instanceof ElanusError) throw cause; // Not of the expression: what compiles it is missing.
     throw new ElanusError('invalid_parameter', `invalid regular expression: ${messageOf(cause)}`, { cause });
   }
 }

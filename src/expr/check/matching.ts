@@ -52,7 +52,8 @@ function checkRegex(source: string, at: number): void {
   try {
     compileRegex(source);
   } catch (error) {
-    if (error instanceof ElanusError) throw new FilterSyntaxError(error.message, at);
+    if (error instanceof ElanusError && error.key === 'invalid_parameter')
+      throw new FilterSyntaxError(error.message, at);
     throw error;
   }
 }

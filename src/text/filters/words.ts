@@ -1,4 +1,5 @@
 // Filters that look at whole words: their length, lists of words, parts of compounds, synonyms, regular expressions, pinyin.
+import { ElanusError } from '#base/errors.js';
 import { compileRe2 } from '#text/re2.js';
 import { callMember, textPackage } from '#text/text-packages.js';
 import type { TokenFilter } from '#text/token.js';
@@ -92,6 +93,7 @@ export function regexFilter(source: string): TokenFilter | string {
       return `the expression has ${steps} steps, expected at most ${REGEX_STEPS_MAX}`;
     return (word) => (regex.test(word) ? word : undefined);
   } catch (cause) {
+    if (cause instanceof ElanusError) throw cause;
     return `the expression is not valid: ${cause instanceof Error ? cause.message : String(cause)}`;
   }
 }

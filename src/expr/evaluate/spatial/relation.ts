@@ -1,6 +1,8 @@
 // A relation to one geometry, asked of the geometries of many rows. Bounds and the sides of the asked one decide most of them in nanoseconds;
 // the library, which takes a tenth of a millisecond, is asked where something lies on a side, or where what is asked is no plain area.
+
 import type JtsGeometry from 'jsts/org/locationtech/jts/geom/Geometry.js';
+import { ElanusError } from '#base/errors.js';
 import type { SpatialOp } from '#expr/typed.js';
 import { type Box, boundsOf } from '#model/geometry/bounds.js';
 import type { Geometry } from '#model/geometry/geometry.js';
@@ -98,7 +100,8 @@ export class Relation {
     const geometry = decodeWkb(this.#data.subarray(begin, end));
     try {
       return this.#isRelated(toJts(geometry));
-    } catch {
+    } catch (error) {
+      if (error instanceof ElanusError) throw error; // The library is missing: nothing is known of the row.
       // Rows may hold what is no valid geometry, such as a ring that is open: it is in no relation to anything.
       return false;
     }

@@ -105,6 +105,7 @@ class RelationLeaf extends GeometryLeaf {
     try {
       this.#relation = new Relation(op, other, view.data);
     } catch (cause) {
+      if (cause instanceof ElanusError) throw cause;
       throw new ElanusError(
         'invalid_parameter',
         `the geometry in the filter of field ${name} cannot be made: ${messageOf(cause)}; close its rings`,
@@ -167,7 +168,8 @@ class ValidLeaf extends GeometryLeaf {
     const geometry = this.geometryAt(begin, end);
     try {
       return isValidJts(toJts(geometry));
-    } catch {
+    } catch (error) {
+      if (error instanceof ElanusError) throw error;
       // What cannot even be made, a ring that is open for one, is not valid.
       return false;
     }

@@ -1,6 +1,8 @@
 // Main side of the append thread: hands the parts of an append over, copies of all that is not in shared memory, and settles it when its batch
 // is durable.
+import { existsSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
@@ -41,11 +43,12 @@ export class AppendThread implements Appends {
   /** It was never asked to write. */
   #isIdle = true;
 
+  /** @throws internal when its script is missing */
   begin(): void {
     this.#start();
   }
 
-  send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void> {
+  async send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void> {
     const worker = this.#start();
     const { pieces, staging } = this.#staged(parts);
     this.#isIdle = false;
@@ -54,7 +57,7 @@ export class AppendThread implements Appends {
     if (this.#waiting.size === 0) worker.ref(); // A process must not end while an append is under way.
     this.#waiting.set(message.id, { waiter, staging });
     worker.postMessage(message, staging?.buffer instanceof ArrayBuffer ? [staging.buffer] : []);
-    return waiter.promise;
+    await waiter.promise;
   }
 
   /** Large parts in shared memory go as they are. What is between them is copied, as the caller may use it again at once. */
@@ -96,7 +99,14 @@ export class AppendThread implements Appends {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(scriptUrl(import.meta.url, './append-worker.js'), {
+    const script = scriptUrl(import.meta.url, './append-worker.js');
+    // The log would be opened again and again for a thread that cannot come up.
+    if (script.protocol === 'file:' && !existsSync(script))
+      throw new ElanusError(
+        'internal',
+        `${fileURLToPath(script)} is missing, without which no log can be written; install the package again`,
+      );
+    const worker = new Worker(script, {
       ...threadOptions('append'),
       // It makes little that is short-lived, and would keep what it is given for it.
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
