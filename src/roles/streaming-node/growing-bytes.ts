@@ -1,5 +1,6 @@
 // What the growing segments of a shard take in memory, kept up as they change: a write must not have to look at a hundred thousand of
 // them. Large ones, which an index may grow over while nobody writes, are asked each time.
+import { LazyMap } from '#base/maps/lazy-map.js';
 import { GROWING_ROWS_MIN } from '#index/graph/growing-graph.js';
 import type { SegmentData } from '#segment/segment-data.js';
 
@@ -7,8 +8,8 @@ import type { SegmentData } from '#segment/segment-data.js';
 const SEGMENT_OVERHEAD_BYTES = 4096;
 
 export class GrowingBytes {
-  readonly #noted = new Map<bigint, number>();
-  readonly #large = new Map<bigint, SegmentData>();
+  readonly #noted = new LazyMap<bigint, number>();
+  readonly #large = new LazyMap<bigint, SegmentData>();
   #sum = 0;
 
   get total(): number {

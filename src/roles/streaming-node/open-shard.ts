@@ -1,5 +1,6 @@
 // A shard with all that makes it serve: its flush, its reader, and the log it is written to.
 import { ElanusError } from '#base/errors.js';
+import { noMembers } from '#base/maps/lazy-map.js';
 import type { ChannelAssignment } from '#proto/elanus/roles.js';
 import { ShardReader } from '#roles/streaming-node/reads/shard-reader.js';
 import type { PhysicalChannel } from './physical-channel.js';
@@ -41,7 +42,8 @@ export function openShard(
     settings,
     channel,
     schema: channel.schema,
-    persistedSegmentIds: new Set(assignment.persistedSegmentIds),
+    persistedSegmentIds:
+      assignment.persistedSegmentIds.length === 0 ? noMembers : new Set(assignment.persistedSegmentIds),
     allocateIds,
     hasRoom: parts.hasRoom,
     forwardDeletes: async (deletes) => open.current?.reader.forwardDeletes(deletes),

@@ -1,8 +1,10 @@
 // What a group of changes will make of a shard, before any of it is durable. A draft starts from what is applied, plans one change after
 // the other, and takes all that applying them needs: segment ids, and memory in the segments that will get the rows. A change whose plan
 // fails leaves nothing behind; when the append fails the whole draft is thrown away, and the shard is as it was.
+
 import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import type { LazyMap } from '#base/maps/lazy-map.js';
 import { columnBytes, findColumn, packNulls, withKnownColumns } from '#model/columns/column.js';
 import { appliedBytes, tooLarge } from '#model/columns/row-bytes.js';
 import { lackedOutputs } from '#model/functions/late-outputs.js';
@@ -33,7 +35,7 @@ export interface DraftBase {
   /** Ids to use; those that are not used stay. */
   readonly ids: bigint[];
   /** Segments that records of this draft will begin, by id; `apply` takes them from here. */
-  readonly prepared: Map<bigint, SegmentData>;
+  readonly prepared: LazyMap<bigint, SegmentData>;
   /** Whether an applied record drops the partition. */
   readonly isDropped: (partitionId: bigint) => boolean;
   /** Whether one of the keys was written or deleted in an applied record after that time, or that is not known any more. */

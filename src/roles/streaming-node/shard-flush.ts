@@ -1,7 +1,9 @@
 // Writes a shard's sealed segments and buffered deletes to files and commits them: files first, then one catalog transaction with the
 // checkpoint. A failed round is tried again with back-off; nothing is forgotten before the catalog has it. What a round wrote and did not
 // commit it removes, so that rounds that fail on a full disk do not fill it further.
+
 import { ElanusError, messageOf } from '#base/errors.js';
+import { LazySet } from '#base/maps/lazy-map.js';
 import { nextFloat } from '#base/random.js';
 import { columnBytes, concatBatches, rowCountOf } from '#model/columns/column.js';
 import type { Platform } from '#platform/platform.js';
@@ -39,7 +41,7 @@ export class ShardFlush {
   readonly #stop = new AbortController();
   /** Rounds that failed since the last one that did not. */
   #failures = 0;
-  readonly #failing = new Set<(error: unknown) => void>();
+  readonly #failing = new LazySet<(error: unknown) => void>();
 
   constructor(parts: ShardFlushParts) {
     this.#parts = parts;

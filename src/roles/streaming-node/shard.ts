@@ -5,6 +5,7 @@
 import { assert } from '#base/assert.js';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { LazyMap, LazySet } from '#base/maps/lazy-map.js';
 import { columnBytes, findColumn, withKnownColumns } from '#model/columns/column.js';
 import { appliedBytes } from '#model/columns/row-bytes.js';
 import { schemaOfRows } from '#model/functions/late-outputs.js';
@@ -28,16 +29,16 @@ const DELETE_BYTES_MAX = 64 * 1024 * 1024;
 export class Shard {
   readonly channel: ChannelRecord;
   #schema: CollectionSchema;
-  readonly segments = new Map<bigint, GrowingSegment>();
+  readonly segments = new LazyMap<bigint, GrowingSegment>();
   /** What filters keep of JSON paths and words of growing segments; not among `memoryBytes`, for it can go at any moment. */
   readonly paths: KeptTotal;
   readonly #parts: ShardParts;
   /** By partition: the growing segment that takes its rows. */
-  readonly #open = new Map<bigint, OpenSegment>();
+  readonly #open = new LazyMap<bigint, OpenSegment>();
   /** Segments of the current draft that no record began yet. */
-  readonly #prepared = new Map<bigint, SegmentData>();
+  readonly #prepared = new LazyMap<bigint, SegmentData>();
   /** Partitions that the log drops: nothing is written to them any more. */
-  readonly #dropped: Set<bigint>;
+  readonly #dropped = new LazySet<bigint>();
   readonly #ids: bigint[] = [];
   readonly #bytes = new GrowingBytes();
   readonly #unsavedBytes = new GrowingBytes();
@@ -57,7 +58,7 @@ export class Shard {
     this.paths = new KeptTotal(parts.hasRoom);
     this.channel = parts.channel;
     this.#schema = parts.schema;
-    this.#dropped = new Set(parts.channel.droppedPartitionIds);
+    for (const id of parts.channel.droppedPartitionIds) this.#dropped.add(id);
     this.#appliedTimestamp = parts.channel.checkpointTimestamp;
     this.#checkpointTimestamp = parts.channel.checkpointTimestamp;
     this.#forgottenUpTo = parts.channel.checkpointTimestamp;

@@ -1,5 +1,7 @@
 // What filters keep of segments, and the room that the process has for it.
 
+import { LazySet } from '#base/maps/lazy-map.js';
+
 /** Whether the process has so much memory left. */
 export type HasRoom = (bytes: number) => boolean;
 
@@ -12,7 +14,7 @@ export interface KeptByFilters {
 /** What is kept of several segments takes together, summed up as it grows: nobody has to look at every segment to know. */
 export class KeptTotal {
   readonly #hasRoom: HasRoom;
-  readonly #holders = new Set<KeptByFilters>();
+  readonly #holders = new LazySet<KeptByFilters>();
   #bytes = 0;
 
   constructor(hasRoom: HasRoom = () => true) {

@@ -1,6 +1,7 @@
 // Times at which iterators read: each page asks for the rows as they were at the time of the first one. A time is leased from page to page, and
 // rows that a page may want stay readable meanwhile. What the first page covered is kept with it, so that no page is answered short because a
 // partition was dropped, emptied or released since, or because rows expire earlier than they did.
+import { LazyMap, noMembers } from '#base/maps/lazy-map.js';
 import type { AskedExpiry } from '#base/read-time.js';
 import type { Clock } from '#platform/time.js';
 import { rowsGone } from './readable-from.js';
@@ -27,9 +28,9 @@ interface Lease {
 export class PinnedReads {
   readonly #clock: Pick<Clock, 'monotonic'>;
   /** By time of the read; the one that was asked for last is the last. */
-  readonly #leases = new Map<bigint, Lease>();
+  readonly #leases = new LazyMap<bigint, Lease>();
   /** Mostly all iterators read the same partitions. */
-  #lastPartitions: ReadonlySet<bigint> = new Set();
+  #lastPartitions: ReadonlySet<bigint> = noMembers;
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;

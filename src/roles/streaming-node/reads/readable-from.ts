@@ -1,5 +1,7 @@
 // From when on reads are whole although segments went of which nothing was left. What became of other segments says it in its own record.
+
 import { ElanusError } from '#base/errors.js';
+import { LazyMap } from '#base/maps/lazy-map.js';
 import type { ReplacedSegment } from '#proto/elanus/roles.js';
 
 export interface LeftSegments {
@@ -13,7 +15,7 @@ export interface LeftSegments {
 }
 
 export class ReadableFrom {
-  readonly #byPartition = new Map<bigint, bigint>();
+  readonly #byPartition = new LazyMap<bigint, bigint>();
   #all = 0n;
 
   /** An owner that is new knows nothing but what a target says: all that was replaced counts, but for what it reads itself. */

@@ -1,5 +1,7 @@
 // One sealed segment that a query-node serves for a shard, and what is known of it.
+
 import { ElanusError } from '#base/errors.js';
+import { LazyMap } from '#base/maps/lazy-map.js';
 import type { Platform } from '#platform/platform.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
 import type { QueryNodeDefinition, ReplacedSegment, SyncTargetRequest } from '#proto/elanus/roles.js';
@@ -19,7 +21,7 @@ export interface ServedSegment {
 
 /** What a shard serves, shared by those who change it. */
 export interface ServedState {
-  readonly served: Map<bigint, ServedSegment>;
+  readonly served: LazyMap<bigint, ServedSegment>;
   /** What the newest target says was replaced. */
   replaced: ReadonlyMap<bigint, ReplacedSegment>;
   /** By it segments are loaded. It is known here before the shard works with it. */
@@ -29,6 +31,14 @@ export interface ServedState {
   /** Rises when everything served is given up: a target that was being loaded then must not go live. */
   life: number;
 }
+
+export const nothingServed = (schema: CollectionSchema): ServedState => ({
+  served: new LazyMap(),
+  replaced: new LazyMap(),
+  schema,
+  isLoaded: false,
+  life: 0,
+});
 
 export interface ServedSegmentsParts {
   readonly platform: Platform;

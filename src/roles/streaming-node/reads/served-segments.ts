@@ -5,8 +5,10 @@
 //
 // Deletes that come while a segment loads wait at its entry; it becomes ready in the turn in which none is left, and takes deletes from then
 // on. What is ready becomes live, that is, it is read, in the turn in which the segments leave that it was compacted from (`handover.ts`).
+
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { LazySet, noMembers } from '#base/maps/lazy-map.js';
 import { rowCountOf } from '#model/columns/column.js';
 import { loadedSchema } from '#model/schema/loaded-fields.js';
 import type { CallContext } from '#platform/transport.js';
@@ -22,6 +24,7 @@ import { ReadableFrom, rowsGone } from './readable-from.js';
 import { SegmentLoads } from './segment-loads.js';
 import {
   keysOfIndexes,
+  nothingServed,
   outdated,
   type ServedSegment,
   type ServedSegmentsParts,
@@ -44,11 +47,11 @@ export class ServedSegments {
   readonly #unseen = new UnseenSegments();
   readonly #pinned: PinnedReads;
   /** What the last target says was replaced, and is not read for it any more. */
-  #left: ReadonlySet<bigint> = new Set();
+  #left: ReadonlySet<bigint> = noMembers;
   /** Where everything of a segment was deleted reads at an earlier time would miss it. */
   readonly #readableFrom = new ReadableFrom();
   /** Query-nodes are being asked to let these go, or load with these deletes. */
-  readonly #passing = new Set<bigint>();
+  readonly #passing = new LazySet<bigint>();
   readonly #syncing = new Mutex();
   #partitions: ReadonlySet<bigint> | undefined;
   #indexes: readonly IndexRecord[] = [];
@@ -62,13 +65,7 @@ export class ServedSegments {
     this.#parts = parts;
     this.#version = parts.versionMin;
     this.#pinned = new PinnedReads(parts.platform.clock);
-    this.#state = {
-      served: new Map(),
-      replaced: new Map(),
-      schema: parts.shard.schema,
-      isLoaded: false,
-      life: 0,
-    };
+    this.#state = nothingServed(parts.shard.schema);
     this.#loads = new SegmentLoads(parts, this.#state);
   }
 

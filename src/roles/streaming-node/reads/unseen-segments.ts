@@ -1,10 +1,11 @@
 // Segments that were flushed since the last target. A target that knows neither them nor what took their place is too old to be used: their
 // rows would leave the growing part and be nowhere.
+import { LazyMap } from '#base/maps/lazy-map.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
 import type { SyncTargetRequest } from '#proto/elanus/roles.js';
 
 export class UnseenSegments {
-  readonly #partitions = new Map<bigint, bigint>();
+  readonly #partitions = new LazyMap<bigint, bigint>();
 
   add(segments: readonly SegmentRecord[]): void {
     for (const { id, partitionId } of segments) this.#partitions.set(id, partitionId);
