@@ -1,7 +1,7 @@
 // Situations around compactions that chance alone seldom makes: writes under one, a death in the middle of one, an iterator over one.
-import { ElanusError } from '#base/errors.js';
 import { nextFloat } from '#base/random.js';
 import type { Host } from './cluster.js';
+import { hasWords, type Page, pageOf } from './iterator-page.js';
 import { Violation } from './model.js';
 import type { ScenarioParts, UntilReady } from './scenarios.js';
 import type { SimCollection } from './workload.js';
@@ -45,24 +45,18 @@ export async function compactedUnderWrites(
 
 /** The pages of an iterator show what was there when it began: it asks again soon enough, and nobody dies. */
 export async function iteratedWhileCompacted(
-  { client, workload, timers, trace }: ScenarioParts,
+  parts: ScenarioParts,
   { model }: SimCollection,
   untilReady: UntilReady,
 ): Promise<void> {
+  const { workload, timers } = parts;
+  await untilReady(() => hasWords(parts, model));
   for (let writes = 0; writes < 3; writes++) {
     await workload.insert(model, writes);
     await untilReady(() => workload.flush(model));
   }
-  const page = async (at: bigint) => {
-    try {
-      return await client.keysAt(model.name, at);
-    } catch (error) {
-      if (error instanceof ElanusError && error.key === 'invalid_parameter') return 'refused';
-      trace.add('iterator', 'failed', { reason: String(error) });
-      return undefined;
-    }
-  };
-  let first: Awaited<ReturnType<typeof page>>;
+  const page = (at: bigint): Promise<Page> => pageOf(parts, model, at);
+  let first: Page;
   await untilReady(async () => {
     first = await page(0n);
     return first !== undefined;

@@ -106,6 +106,7 @@ export class Definitions {
     whenGone: () => Promise<void>,
   ): Promise<void> {
     const steps = this.#changeWords(collection);
+    if (steps.length === 0) return;
     this.#todo = steps.slice(0, -2);
     while (this.#todo.length > 0) await untilReady(() => this.#next());
     await whenGone();
@@ -288,7 +289,8 @@ export class Definitions {
 
   /** While the collection serves: a function comes with the field that it makes; one that came before goes first. */
   #changeWords(collection: SimCollection): Step[] {
-    const { words } = collection.model;
+    const { words, leasedUntilMs } = collection.model;
+    if (this.#parts.elapsedMs() < leasedUntilMs) return [];
     const added = [this.#addWords(collection), this.#settle(collection)];
     return words.isThere ? [this.#dropWords(collection), this.#settle(collection), ...added] : added;
   }

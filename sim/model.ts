@@ -46,6 +46,8 @@ export class CollectionModel {
   readonly extra = new ExtraField();
   /** The field of words that a function makes of notes. */
   readonly words = new FieldLives();
+  /** Until then, in virtual ms, an iterator holds segments as they were: none that lost rows since takes their place. */
+  leasedUntilMs = 0;
   readonly #possible = new Map<number, Set<number>>();
   readonly #copies = new Map<number, Set<number>>();
   /** The write of each key that runs or has no known outcome; such a key takes no other write. */

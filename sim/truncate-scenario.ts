@@ -1,6 +1,6 @@
 // A truncate, and the death of the process that confirmed it right after: what was confirmed is durable, and an iterator that began before says
 // that its rows are gone instead of ending early.
-import { ElanusError } from '#base/errors.js';
+import { hasWords, type Page, pageOf } from './iterator-page.js';
 import { Violation } from './model.js';
 import type { ScenarioParts, UntilReady } from './scenarios.js';
 import type { SimCollection } from './workload.js';
@@ -9,25 +9,18 @@ import type { SimCollection } from './workload.js';
 const META_MS = 400;
 
 export async function truncatedThenKilled(
-  { client, workload, processes, definitions, random, trace }: ScenarioParts,
+  parts: ScenarioParts,
   collection: SimCollection,
   untilReady: UntilReady,
 ): Promise<void> {
+  const { workload, processes, definitions, random } = parts;
   const { model } = collection;
+  await untilReady(() => hasWords(parts, model));
   for (let writes = 0; writes < 3; writes++) await workload.insert(model, writes);
   await untilReady(() => workload.flush(model));
   await workload.insert(model, 0);
-  /** @returns undefined: nobody answered */
-  const page = async (at: bigint) => {
-    try {
-      return await client.keysAt(model.name, at);
-    } catch (error) {
-      if (error instanceof ElanusError && error.key === 'invalid_parameter') return 'refused';
-      trace.add('iterator', 'failed', { reason: String(error) });
-      return undefined;
-    }
-  };
-  let first: Awaited<ReturnType<typeof page>>;
+  const page = (at: bigint): Promise<Page> => pageOf(parts, model, at);
+  let first: Page;
   await untilReady(async () => {
     first = await page(0n);
     return first !== undefined;
