@@ -30,9 +30,9 @@ export const backfillPlants = {
       'if (false && lackedOutputs(this.#base.schema',
     ),
     edit(
-      'roles/data-coord/data-coord.js',
-      'this.#peers.streamingNode.sealChannel({ vchannel, schemaVersion })',
-      '(async () => ({ flushTimestamp: 0n }))()',
+      'roles/data-coord/compaction/late-seals.js',
+      'await peers.streamingNode.sealChannel({ vchannel, schemaVersion })',
+      '{ flushTimestamp: 0n }',
     ),
   ),
 } as const satisfies Record<string, Plant>;

@@ -9,6 +9,7 @@ import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { compactionHandlers } from '#roles/data-coord/compaction/compaction-handlers.js';
 import { type CompactionSettings, Compactor } from '#roles/data-coord/compaction/compactor.js';
 import { Garbage } from '#roles/data-coord/compaction/garbage.js';
+import { LateSeals } from '#roles/data-coord/compaction/late-seals.js';
 import { explainHandler } from '#roles/data-coord/explain/explain-handler.js';
 import { ImportCalls } from '#roles/data-coord/imports/import-calls.js';
 import { finishCommits } from '#roles/data-coord/imports/import-ends.js';
@@ -51,6 +52,7 @@ export class DataCoord {
   readonly #commits: SegmentCommits;
   readonly #drops: DataDrops;
   readonly #compactor: Compactor;
+  readonly #lateSeals: LateSeals;
   readonly #garbage: Garbage;
   /** Ids below it were given before the present owner had the channels. */
   #ownedSince: bigint | undefined;
@@ -89,6 +91,10 @@ export class DataCoord {
         void this.#notifyQueryCoord(collectionId);
       },
     });
+    this.#lateSeals = new LateSeals({
+      ...parts,
+      onSealed: (collectionId, sealedAt) => this.#compactor.fill(collectionId, sealedAt),
+    });
     this.#garbage = new Garbage({ ...parts, intervalMs: settings.garbageIntervalMs });
     this.dataCoordHandlers = this.#wireHandlers();
   }
@@ -125,6 +131,7 @@ export class DataCoord {
 
   async close(): Promise<void> {
     this.#owners.close();
+    this.#lateSeals.close();
     this.#orphans.close();
     await this.#compactor.close();
     await this.#garbage.close();
@@ -239,16 +246,7 @@ export class DataCoord {
     commitImport: (request, context) => this.#importCalls.ownHandlers.commitImport(request, context),
     ...compactionHandlers(() => this.#compactor),
     fillOutputs: async ({ collectionId, schemaVersion }) => {
-      // What grows without the outputs goes to files, from which a data-node makes them.
-      const sealed = await Promise.all(
-        this.#catalog
-          .channelsOf(collectionId)
-          .map(({ vchannel }) => this.#peers.streamingNode.sealChannel({ vchannel, schemaVersion })),
-      );
-      this.#compactor.fill(
-        collectionId,
-        sealed.map(({ flushTimestamp }) => flushTimestamp),
-      );
+      await this.#lateSeals.seal(collectionId, schemaVersion);
       return {};
     },
     explain: explainHandler(() => ({

@@ -6,6 +6,7 @@ import { groupFiles } from '#model/imports/import-format.js';
 import { isCreated } from '#model/states/collection.js';
 import { ALL_PARTITIONS } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
+import { tryAgain } from '#platform/try-again.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type {
   CollectionResponse,
@@ -168,6 +169,21 @@ export class RootCoord {
     await this.#indexes?.close();
   }
 
+  /** Searches of the new field wait for it, so it is said until it is heard; a start of data-coord looks by itself which rows lack what functions make. */
+  async #fillOutputs(collectionId: bigint, schemaVersion: number): Promise<void> {
+    const { timers, logger } = this.#platform;
+    const notify = async (): Promise<boolean> => {
+      try {
+        await this.#peers.channelRegistry.fillOutputs({ collectionId, schemaVersion });
+        return true;
+      } catch (error) {
+        logger.warn('backfill_notice_failed', { collectionId, reason: messageOf(error) });
+        return false;
+      }
+    };
+    if (!(await notify())) void tryAgain({ timers, signal: this.#closing.signal }, notify);
+  }
+
   /** What `close` waits for. */
   get underWay(): string | undefined {
     return this.#indexes?.underWay;
@@ -240,13 +256,7 @@ export class RootCoord {
       const { collectionId, version } = await ddl.schemas.change(request);
       const added = request.change?.$case === 'addFields' ? request.change.value : undefined;
       if (added !== undefined && added.indexes.length > 0) indexes.collectionChanged(collectionId);
-      // Only a hint, too: data-coord also looks by itself which rows lack what functions make.
-      if (added !== undefined && added.functions.length > 0)
-        await this.#peers.channelRegistry
-          .fillOutputs({ collectionId, schemaVersion: version })
-          .catch((error: unknown) =>
-            this.#platform.logger.warn('backfill_notice_failed', { collectionId, reason: messageOf(error) }),
-          );
+      if (added !== undefined && added.functions.length > 0) await this.#fillOutputs(collectionId, version);
       // Only a hint: a read or a write that wants the new fields brings the schema along.
       this.#peers.queryCoord
         .segmentsChanged({ collectionId })
