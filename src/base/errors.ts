@@ -76,6 +76,8 @@ export const errorSpecs = {
   import_failed: { code: 2100, legacy: 1, retry: 'never', input: true },
   /** A function of a schema or a search: the service that it asks refused, or answered what is no answer. */
   function_failed: { code: 2400, legacy: 1, retry: 'never' },
+  /** The same, of rows that are there: which, the text says; of the others it makes what it makes. */
+  rows_refused: { code: 2400, legacy: 1, retry: 'never' },
   /** The service that a function asks is busy, or did not answer, also when it was asked again. */
   provider_unavailable: { code: 2, legacy: 1, retry: 'same_request' },
   unsupported: { code: 3000, legacy: 1, retry: 'never', input: true },

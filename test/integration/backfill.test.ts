@@ -123,6 +123,14 @@ const stats = async (name: string): Promise<readonly (string | undefined)[]> => 
   );
 };
 
+const explained = async (): Promise<readonly { readonly waitsFor: string }[]> => {
+  const response = await fetch(`http://${database.address}/v2/vectordb/operations/explain`, {
+    method: 'POST',
+    body: JSON.stringify({ kind: 'compaction', collectionName: 'late' }),
+  });
+  return ((await response.json()) as { data: { operations: { waitsFor: string }[] } }).data.operations;
+};
+
 /** What a collection with and one without the function get. */
 const both = async (call: (name: string) => Promise<unknown>): Promise<void> => {
   for (const name of ['late', 'early']) await mustSucceed(call(name) as never);
@@ -189,8 +197,10 @@ describe('a function whose service fails', () => {
     const params = { index_type: 'FLAT', metric_type: 'L2' };
     const wrong = { ...embed, params: { provider: 'none' } };
     expect((await add('late', wrong, dense, params)).code).toBe(1100);
-    // The model is tried, and answers; then the service refuses more than one text at once, which is what a backfill asks.
-    providers.refuses = ({ input }) => input.length > 1;
+    // The model is tried, and answers; then the service refuses the texts of rows that are there.
+    const refused = new Set(Array.from({ length: 30 }, (_, id) => textOf(id)));
+    refused.delete(textOf(4));
+    providers.refuses = ({ input }) => input.some((text: string) => refused.has(text));
     expect(await add('late', embed, dense, params)).toMatchObject({ code: 0 });
     await mustSucceed(client.insert({ collection_name: 'late', data: rowsFrom(30, 31) }));
     await mustSucceed(
@@ -216,6 +226,39 @@ describe('a function whose service fails', () => {
     await start();
     await filled('late', 'amber', 'dense');
     expect(await read()).toEqual(expected(true));
+  });
+
+  it('of one text names its row and fills the others; the row goes, or comes anew with another text', async () => {
+    await create('late', false);
+    const rude = (id: number) => ({ id, text: `amber rude ${id}`, vector: [1, id] });
+    await mustSucceed(
+      client.insert({ collection_name: 'late', data: [...rowsFrom(0, 20), rude(20), rude(21)] }),
+    );
+    await mustSucceed(client.flushSync({ collection_names: ['late'] }));
+    providers.refuses = ({ input }) => input.some((text: string) => text.includes('rude'));
+    expect(await add('late', embed, dense, { index_type: 'FLAT', metric_type: 'L2' })).toMatchObject({
+      code: 0,
+    });
+    const others = Array.from({ length: 20 }, (_, id) => letterVector(textOf(id)));
+    await until('the others are filled', async () =>
+      JSON.stringify(await read()) === JSON.stringify([...others, null, null]) ? true : undefined,
+    );
+    const reasons = await until('the rows are named', async () => {
+      const found = (await explained()).filter(({ waitsFor }) => /refuses the rows? with key/.test(waitsFor));
+      return [20, 21].every((id) => found.some(({ waitsFor }) => waitsFor.includes(String(id))))
+        ? found.map(({ waitsFor }) => waitsFor)
+        : undefined;
+    });
+    expect(reasons.join()).toMatch(/function embed refuses .*errs:\[4.*delete/);
+    expect((await search('late', 'amber', 'dense')).status.code).toBe(103);
+    await mustSucceed(client.delete({ collection_name: 'late', filter: 'id == 20' }));
+    await mustSucceed(
+      client.upsert({ collection_name: 'late', data: [{ ...rude(21), text: 'amber kind' }] }),
+    );
+    await mustSucceed(client.flushSync({ collection_names: ['late'] }));
+    await filled('late', 'amber', 'dense');
+    expect(await read()).toEqual([...others, letterVector('amber kind')]);
+    providers.refuses = undefined;
   });
 });
 

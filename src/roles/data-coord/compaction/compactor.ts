@@ -17,7 +17,11 @@ import {
 import { planBackfills } from '#roles/data-coord/compaction/plans/plan-backfills.js';
 import { planRetired, planSpread } from '#roles/data-coord/compaction/plans/plan-deletes.js';
 import { planMerges } from '#roles/data-coord/compaction/plans/plan-merges.js';
-import type { CompactionPlan, ShardFacts } from '#roles/data-coord/compaction/plans/shard-facts.js';
+import type {
+  CompactionPlan,
+  MergePlan,
+  ShardFacts,
+} from '#roles/data-coord/compaction/plans/shard-facts.js';
 import { awaitImports } from './await-imports.js';
 import { Backfills, mayLackOutputs } from './backfills.js';
 import { CompactionJobs, type JobCollection, type JobStep } from './compaction-jobs.js';
@@ -66,6 +70,8 @@ export class Compactor {
   readonly #waiting = new Set<bigint>();
   readonly #busy = new Set<bigint>();
   readonly #timers = new Map<bigint, Timer>();
+  /** When backfills that failed are tried again: what comes meanwhile is looked at all the same. */
+  readonly #retries = new Map<bigint, Timer>();
   readonly #expiries = new SegmentExpiries();
   readonly #damaged = new DamagedSegments();
   readonly #closing = new AbortController();
@@ -102,7 +108,7 @@ export class Compactor {
     this.#closing.abort();
     this.#check?.cancel();
     this.jobs.close();
-    for (const timer of this.#timers.values()) timer.cancel();
+    for (const timer of [...this.#timers.values(), ...this.#retries.values()]) timer.cancel();
     this.#hurry.resolve();
     await this.#running;
   }
@@ -118,6 +124,18 @@ export class Compactor {
     };
     const isAwaited = this.backfills.isExpected(collectionId);
     this.#timers.set(collectionId, platform.timers.after(isAwaited ? 0 : delayMs, look));
+  }
+
+  /** @param delayMs 0: nothing waits */
+  #lookIn(collectionId: bigint, delayMs: number): void {
+    this.#retries.get(collectionId)?.cancel();
+    this.#retries.delete(collectionId);
+    if (delayMs === 0 || this.#closing.signal.aborted) return;
+    const look = (): void => {
+      this.#retries.delete(collectionId);
+      this.changed(collectionId, 0);
+    };
+    this.#retries.set(collectionId, this.#parts.platform.timers.after(delayMs, look));
   }
 
   /** Rows of the collection lack what a new function makes; what grew without it was sealed at these times. */
@@ -197,14 +215,14 @@ export class Compactor {
       plan = await this.#nextPlan(collectionId, described);
       if (plan !== undefined) await this.#runUnlessDamaged(collectionId, plan, described.context);
       this.watch.mended(collectionId);
-      const pausedMs = this.backfills.pausedMs(collectionId, platform.clock.now());
+      if (plan?.kind === 'backfill') this.backfills.succeeded(collectionId);
+      const nextTryMs = this.backfills.nextTryMs(collectionId, platform.clock.now());
       if (plan !== undefined) this.changed(collectionId, 0);
-      else if (pausedMs > 0) this.changed(collectionId, pausedMs);
+      else this.#lookIn(collectionId, nextTryMs);
     } catch (error) {
       const isGone = error instanceof ElanusError && error.key === 'collection_not_found';
       if (isGone) this.backfills.forget(collectionId);
-      if (plan?.kind === 'backfill')
-        this.backfills.failed(collectionId, messageOf(error), platform.clock.now() + RETRY_MS);
+      if (plan?.kind === 'backfill') this.#noteFailedFill(collectionId, plan, error);
       else if (isGone) this.watch.mended(collectionId);
       else this.watch.failed(collectionId, messageOf(error), RETRY_MS);
       if (isGone || this.#closing.signal.aborted) return;
@@ -216,6 +234,13 @@ export class Compactor {
       // What a service outside refuses to do keeps nothing else from being merged.
       this.changed(collectionId, plan?.kind === 'backfill' ? 0 : RETRY_MS);
     }
+  }
+
+  #noteFailedFill(collectionId: bigint, plan: MergePlan, error: unknown): void {
+    const nowMs = this.#parts.platform.clock.now();
+    if (error instanceof ElanusError && error.key === 'rows_refused')
+      this.backfills.refused(plan, messageOf(error), nowMs);
+    else this.backfills.failed(collectionId, messageOf(error), nowMs + RETRY_MS);
   }
 
   /** What rows lack comes first: searches wait for it. Segments that lack something are not merged before. */
@@ -230,7 +255,9 @@ export class Compactor {
     const lacking = this.backfills.look(collectionId, facts(), context.schema, nowMs);
     if (lacking.length > 0 && this.backfills.pausedMs(collectionId, nowMs) === 0) {
       await awaitImports(this.#parts, collectionId, this.#closing.signal, lacking);
-      const [fill] = facts().flatMap((one) => planBackfills(one, context.schema, settings.compactedBytesMax));
+      const fill = facts()
+        .flatMap((one) => planBackfills(one, context.schema, settings.compactedBytesMax))
+        .find((one) => this.backfills.isDue(one, nowMs));
       if (fill !== undefined) return fill;
     }
     if (!settings.autoCompaction || collection.properties['collection.autocompaction.enabled'] === 'false')

@@ -106,16 +106,20 @@ const ofDamaged = ({ id, collectionId, reason, sinceMs, retryAtMs }: DamagedSegm
 });
 
 const ofBackfill = (fill: Backfill): Explained => {
-  const { collectionId, functions, lacking, total, sinceMs, failure } = fill;
+  const { collectionId, functions, lacking, total, sinceMs, failure, refusals } = fill;
   const what = `what ${functions.length === 1 ? 'function' : 'functions'} ${functions.join(', ')} ${functions.length === 1 ? 'makes' : 'make'}`;
   const left = `${lacking} of ${total} segments to be written anew with it`;
+  const common = { collectionId, what, sinceMs, progress: (100 * (total - lacking)) / total };
+  if (failure !== undefined) {
+    const waitsFor = `the next try at ${timeText(failure.retryAtMs)}, ${left}; the last failed: ${failure.reason}`;
+    return { ...common, state: 'failed', waitsFor };
+  }
+  const [first, ...others] = [...refusals].sort((a, b) => a.retryAtMs - b.retryAtMs);
+  if (first === undefined) return { ...common, state: 'running', waitsFor: left };
+  const more = others.length === 0 ? '' : `; and ${others.length} more such segments`;
   return {
-    ...{ collectionId, what, sinceMs, progress: (100 * (total - lacking)) / total },
-    state: failure === undefined ? 'running' : 'failed',
-    waitsFor:
-      failure === undefined
-        ? left
-        : `the next try at ${timeText(failure.retryAtMs)}, ${left}; the last failed: ${failure.reason}`,
+    ...{ ...common, state: refusals.length < lacking ? 'running' : 'failed' },
+    waitsFor: `${left}; rows that are refused in ${refusals.length} of them, the next try at ${timeText(first.retryAtMs)}: ${first.reason}${more}`,
   };
 };
 

@@ -1,9 +1,10 @@
 // Writes the rows of some segments that are not deleted into new ones, and the deletes of level zero into the segment that they hit. What it
 // writes nobody names until data-coord commits it. At a time the keys and times of all sources are in memory, and
 // the columns of one file of each source.
+import { must } from '#base/assert.js';
 import { messageOf } from '#base/errors.js';
 import { orderColumn } from '#model/columns/value-order.js';
-import { isInFiles, lackedOutputs } from '#model/functions/late-outputs.js';
+import { isInFiles, lackedOutputs, schemaOfRows } from '#model/functions/late-outputs.js';
 import { Pace } from '#platform/pace.js';
 import type { Platform } from '#platform/platform.js';
 import { type ColumnBatch, type FileRecord, SegmentRecord } from '#proto/elanus/data.js';
@@ -19,6 +20,7 @@ import { madeOutput } from './made-output.js';
 import { OutputColumns, withTimes } from './output-columns.js';
 import { type OutputRows, outputRows, sortedPlaces } from './output-rows.js';
 import { readOwnExpiries } from './own-expiries.js';
+import { type RefusedRow, rowsRefused, splitOutput } from './refused-rows.js';
 
 export interface CompactionParts {
   readonly platform: Platform;
@@ -44,12 +46,12 @@ export interface Compacted {
   readonly readableFrom: bigint;
 }
 
-/** @throws data_corrupt, object_not_found, cancelled; then nothing that it wrote is left */
+/** @throws data_corrupt, object_not_found, cancelled; rows_refused when no row is better off; then nothing that it wrote is left */
 export async function compactSegments(parts: CompactionParts, asked: Compaction): Promise<Compacted> {
   const sources = await readSources(parts, asked);
-  const isWhole = ({ left, timed, record }: ReadSource): boolean =>
-    left.rows.length === timed.times.length &&
-    lackedOutputs(asked.schema, isInFiles(record.files)).length === 0;
+  const isKept = ({ left, timed }: ReadSource): boolean => left.rows.length === timed.times.length;
+  const isWhole = (source: ReadSource): boolean =>
+    isKept(source) && lackedOutputs(asked.schema, isInFiles(source.record.files)).length === 0;
   if (sources.length === 1 && asked.sortFieldId === 0n && sources.every(isWhole))
     return { segments: [], unchanged: true, readableFrom: 0n };
   const outputs = await outputsOf(parts.platform, asked, sources);
@@ -62,15 +64,28 @@ export async function compactSegments(parts: CompactionParts, asked: Compaction)
   const segments: SegmentRecord[] = [];
   try {
     const firstId = await parts.allocateIds(outputs.length * 2);
-    for (const [index, output] of outputs.entries()) {
-      const id = firstId + BigInt(index * 2);
+    const write = async (output: OutputRows, id: bigint, late: LateColumns, schema: CollectionSchema) => {
+      if (output.rows.length === 0) return;
       const record = { ...recordOf(asked, sources, output, id), readableFrom };
       begun.push(record);
-      const files = await writeOutput(parts, asked, sources, { output, record, logId: record.id + 1n });
+      const written = { output, record, logId: record.id + 1n, late };
+      const files = await writeOutput(parts, schema, sources, written);
       const whole = { ...record, files, manifestKey: manifestKey({ ...record, segmentId: record.id }) };
-      await writeManifest(parts.platform, { schema: asked.schema, segment: { ...whole, manifestKey: '' } });
+      await writeManifest(parts.platform, { schema, segment: { ...whole, manifestKey: '' } });
       segments.push(whole);
+    };
+    const refusals: Refusal[] = [];
+    for (const [index, output] of outputs.entries()) {
+      const late = await lateColumns(parts, asked.schema, sources, output);
+      const { made, left } = splitOutput(output, late.refused);
+      refusals.push(...late.refusals.map((one) => ({ ...one, left })));
+      await write(made, firstId + BigInt(index * 2), late, asked.schema);
     }
+    // Nothing is better than it was.
+    if (refusals.length > 0 && segments.length === 0 && sources.every(isKept))
+      throw await rowsRefused(parts.platform, asked.schema, refusals);
+    for (const left of new Set(refusals.map((one) => one.left)))
+      await write(left, await parts.allocateIds(2), noLateColumns, schemaWithout(asked.schema, sources));
     return { segments, unchanged: false, readableFrom };
   } catch (error) {
     for (const record of begun) await discard(parts.platform, record);
@@ -163,15 +178,60 @@ function recordOf(
   });
 }
 
+/** What functions make of rows of an output that lacked it. */
+interface LateColumns {
+  /** By source, then by field. */
+  readonly columns: ReadonlyMap<number, ReadonlyMap<bigint, ColumnBatch>>;
+  /** Rows that have none, by source. */
+  readonly refused: ReadonlyMap<number, ReadonlySet<number>>;
+  readonly refusals: readonly { readonly record: SegmentRecord; readonly refused: readonly RefusedRow[] }[];
+}
+
+/** Rows of one source that were refused, and what of the output goes into a segment without what was refused. */
+type Refusal = LateColumns['refusals'][number] & { readonly left: OutputRows };
+
+const noLateColumns: LateColumns = { columns: new Map(), refused: new Map(), refusals: [] };
+
+async function lateColumns(
+  parts: CompactionParts,
+  schema: CollectionSchema,
+  sources: readonly ReadSource[],
+  output: OutputRows,
+): Promise<LateColumns> {
+  const columns = new Map<number, Map<bigint, ColumnBatch>>();
+  const refused = new Map<number, Set<number>>();
+  const refusals: LateColumns['refusals'][number][] = [];
+  for (const index of new Set(output.sources)) {
+    const { record } = must(sources[index], 'source of an output');
+    const own = new Map<bigint, ColumnBatch>();
+    for (const fieldId of lackedOutputs(schema, isInFiles(record.files))) {
+      const made = await madeOutput(parts, schema, { record, rows: rowsOf(output, index), fieldId });
+      if (made.batch !== undefined) own.set(fieldId, made.batch);
+      if (made.refused.length === 0) continue;
+      refusals.push({ record, refused: made.refused });
+      refused.set(index, new Set([...(refused.get(index) ?? []), ...made.refused.map(({ row }) => row)]));
+    }
+    columns.set(index, own);
+  }
+  return { columns, refused, refusals };
+}
+
+/** Without the fields that any of the sources lacks. */
+const schemaWithout = (schema: CollectionSchema, sources: readonly ReadSource[]): CollectionSchema =>
+  schemaOfRows(schema, (id) => sources.every(({ record }) => isInFiles(record.files)(id)));
+
+interface WrittenOutput {
+  readonly output: OutputRows;
+  readonly record: SegmentRecord;
+  readonly logId: bigint;
+  readonly late: LateColumns;
+}
+
 async function writeOutput(
   parts: CompactionParts,
-  { schema }: Compaction,
+  schema: CollectionSchema,
   sources: readonly ReadSource[],
-  {
-    output,
-    record,
-    logId,
-  }: { readonly output: OutputRows; readonly record: SegmentRecord; readonly logId: bigint },
+  { output, record, logId, late }: WrittenOutput,
 ): Promise<FileRecord[]> {
   const { platform, signal } = parts;
   const files: FileRecord[] = [];
@@ -189,9 +249,9 @@ async function writeOutput(
         // The file of a vector field has no other field.
         const read =
           lacked === undefined
-            ? readFields(platform, record.files, schema, group.fieldIds)
-            : madeOutput(parts, schema, { record, rows: rowsOf(output, index), fieldId: lacked });
-        columns.push(withTimes(await read, timed));
+            ? await readFields(platform, record.files, schema, group.fieldIds)
+            : must(late.columns.get(index)?.get(lacked), `what a function makes, in field ${lacked}`);
+        columns.push(withTimes(read, timed));
       }
       await platform.timers.yield();
     }

@@ -1,5 +1,5 @@
 // What a function makes of rows that lack it: their texts are read, and go through the function as those of a write do. A row of a segment that is
-// replaced by this one has it from one version of the function, whose schema the caller gives (ADR 0062).
+// replaced by this one has it from one version of the function, whose schema the caller gives (ADR 0062). A text that is refused is looked for by halves.
 import { must } from '#base/assert.js';
 import { batchOf, concatBatches, findColumn, gatherBatch, sliceColumn } from '#model/columns/column.js';
 import { fieldById } from '#model/schema/field.js';
@@ -12,9 +12,10 @@ import { throwIfAborted } from '#segment/imports/file-errors.js';
 import { fieldAnalyzers } from '#text/field-analyzers.js';
 import type { Embedder } from '#text/functions/embedder.js';
 import { withFunctionOutputs } from '#text/functions/function-outputs.js';
+import { isRefusal, REFUSED_MAX, type RefusedRow } from './refused-rows.js';
 
 /** Rows whose texts are strings at a time. */
-const SLICE_ROWS = 4096;
+const SLICE_ROWS = 1024;
 
 interface OutputMaking {
   readonly platform: Platform;
@@ -29,12 +30,19 @@ interface Wanted {
   readonly fieldId: bigint;
 }
 
-/** The column of the field of all rows, in which those that are wanted have what the function makes. @throws what the function throws; cancelled */
+export interface MadeOutput {
+  /** The column of the field of all rows, in which those that are wanted and not refused have what the function makes; undefined: there is none. */
+  readonly batch: ColumnBatch | undefined;
+  /** Ascending. */
+  readonly refused: readonly RefusedRow[];
+}
+
+/** @throws what the function throws of more than a few rows, or of all whatever their texts are; cancelled */
 export async function madeOutput(
   { platform, embedder, signal }: OutputMaking,
   schema: CollectionSchema,
   { record, rows, fieldId }: Wanted,
-): Promise<ColumnBatch> {
+): Promise<MadeOutput> {
   const made = must(
     schema.functions.find(({ outputFieldIds }) => outputFieldIds.includes(fieldId)),
     `function that makes field ${fieldId}`,
@@ -43,15 +51,34 @@ export async function madeOutput(
   const alone = CollectionSchema.create({ ...schema, functions: [made] });
   const makers = { pace: new Pace(platform, { signal }), embedder, caller: { signal }, isBulk: true };
   const parts: ColumnBatch[] = [];
-  for (let begin = 0; begin < rows.length; begin += SLICE_ROWS) {
+  const refused: RefusedRow[] = [];
+  const add = async (begin: number, end: number): Promise<void> => {
     throwIfAborted(signal);
-    const end = Math.min(rows.length, begin + SLICE_ROWS);
     const slice = inputs.columns.map((column) => sliceColumn(column, begin, end, rows.length));
-    const whole = await withFunctionOutputs(alone, batchOf(end - begin, slice), makers);
-    parts.push(batchOf(end - begin, [must(findColumn(whole, fieldId), `what function ${made.name} makes`)]));
+    try {
+      const whole = await withFunctionOutputs(alone, batchOf(end - begin, slice), makers);
+      parts.push(
+        batchOf(end - begin, [must(findColumn(whole, fieldId), `what function ${made.name} makes`)]),
+      );
+    } catch (error) {
+      if (!isRefusal(error) || refused.length >= REFUSED_MAX) throw error;
+      if (end - begin > 1) {
+        const half = (begin + end) >>> 1;
+        await add(begin, half);
+        await add(half, end);
+      } else refused.push({ row: must(rows[begin], 'a wanted row'), functionName: made.name, error });
+    }
     await platform.timers.yield();
-  }
-  return gatherBatch(concatBatches(parts), placesOf(rows, Number(record.rowCount)));
+  };
+  for (let begin = 0; begin < rows.length; begin += SLICE_ROWS)
+    await add(begin, Math.min(rows.length, begin + SLICE_ROWS));
+  const isRefused = new Set(refused.map(({ row }) => row));
+  const left = refused.length === 0 ? rows : rows.filter((row) => !isRefused.has(row));
+  const batch =
+    left.length === 0
+      ? undefined
+      : gatherBatch(concatBatches(parts), placesOf(left, Number(record.rowCount)));
+  return { batch, refused };
 }
 
 /** Where the value of each row is among those that were made. Rows that nobody wants have that of the row before: they are not read. */
