@@ -113,8 +113,8 @@ export class Compactor {
     await this.#running;
   }
 
-  /** Looks at a collection soon. */
-  changed(collectionId: bigint, delayMs = this.#parts.settings.compactionDelayMs): void {
+  /** Looks at a collection soon. @param delayMs left out: at once where somebody waits for a backfill */
+  changed(collectionId: bigint, delayMs?: number): void {
     const { platform } = this.#parts;
     if (this.#closing.signal.aborted || this.#timers.has(collectionId)) return;
     const look = (): void => {
@@ -122,8 +122,8 @@ export class Compactor {
       this.#waiting.add(collectionId);
       this.#run();
     };
-    const isAwaited = this.backfills.isExpected(collectionId);
-    this.#timers.set(collectionId, platform.timers.after(isAwaited ? 0 : delayMs, look));
+    const usualMs = this.backfills.isExpected(collectionId) ? 0 : this.#parts.settings.compactionDelayMs;
+    this.#timers.set(collectionId, platform.timers.after(delayMs ?? usualMs, look));
   }
 
   /** @param delayMs 0: nothing waits */
