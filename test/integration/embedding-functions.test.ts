@@ -350,6 +350,7 @@ describe('functions that ask services outside', () => {
     await mustSucceed(world.client.dropCollectionFunction({ ...name, function_name: 'embed' }));
     const { status } = await insert('later', 'no vector');
     expect(status.code).toBe(1100);
+    expect(await found('later', 'cats purr')).toMatch(/no function makes its vectors of texts/);
     await mustSucceed(world.client.insert({ ...name, data: [sent] }));
     const { schema } = await world.client.describeCollection(name);
     expect(schema.functions).toEqual([]);

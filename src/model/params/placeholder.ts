@@ -145,8 +145,10 @@ function parsePlaceholder(bytes: Uint8Array, field: FieldSchema, hasLists: boole
   // A single vector is a list of one, and the other way round.
   const listed = hasLists && single !== undefined ? listPlaceholders.get(single) : undefined;
   if (placeholder.type !== single && (listed === undefined || placeholder.type !== listed)) {
+    const isText = placeholder.type === PlaceholderType.VarChar;
+    const why = isText ? '; no function makes its vectors of texts (any more): send vectors, or add one' : '';
     refuse(
-      `vector type must be the same, field ${field.name} - type ${dataTypeName(field.dataType)}, search info type ${nameOfType(placeholder.type)}`,
+      `vector type must be the same, field ${field.name} - type ${dataTypeName(field.dataType)}, search info type ${nameOfType(placeholder.type)}${why}`,
     );
   }
   return placeholder;
