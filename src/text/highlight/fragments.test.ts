@@ -47,6 +47,16 @@ describe('fragments', () => {
   test('words that touch or overlap are marked as one, and pairs of code units are one character', () => {
     expect(marked('向量数据库', ['向量', '数据', '据库'])).toEqual(['{向量数据库}']);
     expect(marked('😀😀😀 a 😀😀😀', ['a'], { offset: 2, size: 5 })).toEqual(['😀 {a} 😀']);
+    // Marks, joined emoji, tones of skin and flags stay whole at both ends.
+    const [accented, family, wave, flags] = ['e\u0301', '👨\u200d👩\u200d👧', '👋🏽', '🇩🇪🇫🇷'];
+    expect(marked(`x${accented} a ${accented}y`, ['a'], { offset: 2, size: 5 })).toEqual([
+      `${accented} {a} ${accented}`,
+    ]);
+    expect(marked(`x${family} a ${family}y`, ['a'], { offset: 2, size: 5 })).toEqual([
+      `${family} {a} ${family}`,
+    ]);
+    expect(marked(`x${wave} a ${wave}y`, ['a'], { offset: 2, size: 5 })).toEqual([`${wave} {a} ${wave}`]);
+    expect(marked(`x${flags} a ${flags}y`, ['a'], { offset: 2, size: 5 })).toEqual(['🇫🇷 {a} 🇩🇪']);
   });
 
   test('a fragment is a part of the text when its tags are taken away', () => {

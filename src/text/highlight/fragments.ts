@@ -1,5 +1,6 @@
 // Parts of a text around the words that were looked for, with a tag before and behind each of them. A fragment begins some characters before
-// the first of its words and is as long as was asked for, or longer where its last word would be cut. Characters are code points.
+// the first of its words and is as long as was asked for, or longer where its last word would be cut. Characters are code points; a fragment that would
+// begin or end between a letter and its marks, or inside a joined emoji or a flag, has all of it.
 
 /** Part of a text: places in the JavaScript string, the end exclusive. */
 export interface Span {
@@ -50,8 +51,9 @@ export function* fragmentsOf(text: string, spans: readonly Span[], form: Fragmen
     }
     words = [];
     if (made >= form.count) return;
-    begin = stepped(text, span.begin, -form.offset);
-    end = Math.max(span.end, stepped(text, begin, form.size));
+    const first = stepped(text, span.begin, -form.offset);
+    begin = wholeFrom(text, first);
+    end = Math.max(span.end, wholeUntil(text, stepped(text, first, form.size)));
     words.push(span);
   }
   if (words.length > 0) yield tagged(text, { begin, end }, words, form);
@@ -83,5 +85,41 @@ function stepped(text: string, from: number, characters: number): number {
     at += isHigh(text.charCodeAt(at)) && isLow(text.charCodeAt(at + 1)) ? 2 : 1;
   for (let left = characters; left < 0 && at > 0; left++)
     at -= isLow(text.charCodeAt(at - 1)) && isHigh(text.charCodeAt(at - 2)) ? 2 : 1;
+  return at;
+}
+
+const JOINER = 0x200d;
+const EXTENDS = /^[\p{M}\p{Emoji_Modifier}\u200d]/u;
+const isFlagHalf = (code: number): boolean => code >= 0x1f1e6 && code <= 0x1f1ff;
+/** What belongs together is seldom longer, in code points: more marks than this are cut. */
+const TOGETHER_MAX = 32;
+
+/** Whether what stands there belongs to the character before it. */
+function isContinued(text: string, at: number): boolean {
+  const code = text.codePointAt(at);
+  if (at === 0 || code === undefined) return false;
+  if (text.charCodeAt(at - 1) === JOINER || EXTENDS.test(String.fromCodePoint(code))) return true;
+  if (!isFlagHalf(code)) return false;
+  let halves = 0;
+  for (let before = at; halves < TOGETHER_MAX; halves++) {
+    before = stepped(text, before, -1);
+    if (before === at || !isFlagHalf(text.codePointAt(before) ?? 0)) break;
+    if (before === 0) {
+      halves++;
+      break;
+    }
+  }
+  return halves % 2 === 1;
+}
+
+function wholeFrom(text: string, from: number): number {
+  let at = from;
+  for (let left = TOGETHER_MAX; left > 0 && isContinued(text, at); left--) at = stepped(text, at, -1);
+  return at;
+}
+
+function wholeUntil(text: string, until: number): number {
+  let at = until;
+  for (let left = TOGETHER_MAX; left > 0 && isContinued(text, at); left--) at = stepped(text, at, 1);
   return at;
 }
