@@ -15,6 +15,7 @@ import { shareNear } from '../../test/support/uneven-recall.js';
 import {
   bits,
   build,
+  clustered,
   countClear,
   exact,
   type Fixture,
@@ -135,6 +136,37 @@ describe('each type of graph over hundreds of copies of each vector', () => {
       expect(Object.entries(found).filter(([, recall]) => !(recall >= 0.95 && recall <= 1))).toEqual([]);
     }, 120_000);
   }
+});
+
+describe('lists of which one holds half of all rows, equal ones', () => {
+  const [rowCount, nlist] = [4000, 64];
+  const half = clustered(rowCount, DIM, 5);
+  const next = random(3);
+  for (let row = 1; row < rowCount; row++) if (next() < 0.5) half.copyWithin(row * DIM, 0, DIM);
+  const asked = Array.from({ length: 40 }, (_, i) =>
+    half.slice(i * 97 * DIM, (i * 97 + 1) * DIM).map((v) => v + 0.1),
+  );
+  const lists: readonly BuildParams[] = [
+    { kind: 'IVF_FLAT', nlist },
+    { kind: 'IVF_SQ8', nlist },
+    { kind: 'IVF_PQ', nlist, m: 8, nbits: 8 },
+    { kind: 'IVF_RABITQ', nlist, ...refined },
+    { kind: 'SCANN', nlist, withRawData: true },
+  ];
+  for (const params of lists)
+    test(params.kind, async () => {
+      const fixture = await build(half, DIM, 'L2', { build: params });
+      let [sum, computed] = [0, 0];
+      for (const query of asked) {
+        const bytes = new Uint8Array(query.buffer);
+        const hits = find(fixture, bytes, 10, { params: { nprobe: 8 } });
+        sum += shareNear(hits.scores, exact(fixture, bytes, 10).scores, false);
+        computed += hits.computed ?? 0;
+      }
+      expect(sum / asked.length).toBeGreaterThan(0.95);
+      // Those that ask for the equal ones look at half of the rows, others at few.
+      expect(computed / asked.length).toBeLessThan(rowCount);
+    });
 });
 
 describe('records of a disk index over copies', () => {
