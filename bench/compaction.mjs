@@ -1,7 +1,9 @@
 // Question: what does compaction cost, and what does it save? A day of small flushes (each some rows, some of them deleted again) is written twice, with
-// compaction in the background and without; after it each side answers searches one at a time. Then the side without is compacted in one go.
-// Printed: segments, p50 and p99 of a search (also while the one go runs), bytes in the object store for each byte of live vectors (space
-// amplification), bytes of rows written to files for each byte that flushes wrote (write amplification), MB of sources a second.
+// compaction in the background and without; searches run all day long, and after it each side answers some one at a time. Then the side without
+// is compacted in one go.
+// Printed: the most segments that were searched, p50 and p99 of a search (over the day, after it, and while the one go runs), bytes in the object
+// store for each byte of live vectors (space amplification), bytes of rows written to files for each byte that flushes wrote (write
+// amplification), MB of sources a second.
 //   node bench/compaction.mjs [--flushes 100] [--rows 400] [--dim 128]
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -81,6 +83,13 @@ async function day(autoCompaction) {
     }),
   );
   await must(client.loadCollection({ collection_name: NAME }));
+  const times = [];
+  let segmentsMax = 0;
+  let isOver = false;
+  // Beside the writes, as clients of a day do.
+  const searching = (async () => {
+    while (!isOver) times.push(await search(client));
+  })();
   for (let flush = 0; flush < FLUSHES; flush++) {
     const data = Array.from({ length: ROWS }, (_, row) => ({ id: flush * ROWS + row, vector: vector() }));
     await must(client.insert({ collection_name: NAME, data }));
@@ -88,7 +97,14 @@ async function day(autoCompaction) {
     const ids = Array.from({ length: Math.floor(ROWS / 10) }, (_, row) => (flush - 1) * ROWS + row * 10);
     if (flush > 0) await must(client.delete({ collection_name: NAME, ids }));
     await must(client.flushSync({ collection_names: [NAME] }));
+    const { infos } = await must(client.getQuerySegmentInfo({ collectionName: NAME }));
+    segmentsMax = Math.max(segmentsMax, infos.length);
   }
+  isOver = true;
+  await searching;
+  console.log(
+    `${(autoCompaction ? 'day with compaction' : 'day without').padEnd(22)} segments ${String(segmentsMax).padStart(5)}   search p50 ${at(times, 0.5).toFixed(2)} ms  p99 ${at(times, 0.99).toFixed(2)} ms   of ${times.length}`,
+  );
   if (autoCompaction) await new Promise((resolve) => setTimeout(resolve, 8000));
   const written = await bytesBelow(join(path, 'objects', 'insert_log'));
   await client.closeConnection();
