@@ -8,10 +8,23 @@ interface Loading {
   load(): Promise<{ readonly open: LmdbOpen }>;
 }
 
+/**
+ * All copies of Elanus in a thread use the lmdb that one of them has loaded. Its native part has one buffer a thread for the values that it reads, and a
+ * second copy of its JavaScript takes that away from the first, which from then on reads what was there before.
+ */
+const LOADED = Symbol.for('elanus.lmdb');
+interface Shared {
+  [LOADED]?: Promise<{ readonly open: LmdbOpen }>;
+}
+
 const here: Loading = {
   platform: process.platform,
   arch: process.arch,
-  load: () => import('lmdb'),
+  load() {
+    const shared = globalThis as Shared;
+    shared[LOADED] ??= import('lmdb');
+    return shared[LOADED];
+  },
 };
 
 /** @throws unsupported when lmdb's native part for this platform is not installed or does not load */
