@@ -22,17 +22,4 @@ export const backfillPlants = {
     'a search leaves out the segments that have no words yet',
     edit('segment/segments-with.js', 'if (found.length < segments.length)', 'if (false)'),
   ),
-  'words-in-some-rows': plant(
-    'what grows when a function comes is not sealed, and takes rows with words behind those without',
-    edit(
-      'roles/streaming-node/shard-draft.js',
-      'if (data !== undefined && lackedOutputs(this.#base.schema',
-      'if (false && lackedOutputs(this.#base.schema',
-    ),
-    edit(
-      'roles/data-coord/compaction/late-seals.js',
-      'await peers.streamingNode.sealChannel({ vchannel, schemaVersion })',
-      '{ flushTimestamp: 0n }',
-    ),
-  ),
 } as const satisfies Record<string, Plant>;
