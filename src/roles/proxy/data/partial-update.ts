@@ -34,6 +34,7 @@ import { expiryOf, type ReadScope, readScope } from '#roles/proxy/reads/read-sco
 import { retryWhileMoved } from '#roles/proxy/reads/retry-moved.js';
 import type { Embedder } from '#text/functions/embedder.js';
 import { withFunctionOutputs } from '#text/functions/function-outputs.js';
+import { ofAllShards } from './of-all-shards.js';
 import { type ShardWrite, shardWrites } from './shard-writes.js';
 
 interface UpdateParts
@@ -97,7 +98,9 @@ export async function updatePartially(
   }));
   const update = { parts, collection, partitionId, scope, ops, partitionName: request.partitionName };
   const plans = await allSettled(shards.map((one) => plannedShard(update, one, context)));
-  const timestamps = await allSettled(plans.map((plan, at) => writeShard(update, shards[at], plan, context)));
+  const timestamps = await ofAllShards(
+    plans.map((plan, at) => writeShard(update, shards[at], plan, context)),
+  );
   return { rows: sent, timestamp: timestamps.reduce((newest, time) => (time > newest ? time : newest), 0n) };
 }
 

@@ -137,9 +137,15 @@ describe('insert', () => {
     for (const [request, code] of wrong) expect((await call('insert', request)).status?.code).toBe(code);
     expect(appended).toEqual([]);
     fail(VCHANNELS[1] ?? '');
+    // Code 4 would say that nothing was done, and clients would send all of it again.
     expect(await call('insert', rows(KEYS))).toMatchObject({
-      status: { reason: 'too much at once', retriable: true },
+      status: { code: 2, reason: expect.stringContaining('1 of 2 shards have their part') },
       insertCnt: 0n,
+    });
+    const others = KEYS.filter((key) => shardOf(key) === 1);
+    expect(insertsOf(appended).length).toBe(KEYS.length - others.length);
+    expect(await call('insert', rows(others))).toMatchObject({
+      status: { code: 4, reason: 'too much at once', retriable: true },
     });
   });
 

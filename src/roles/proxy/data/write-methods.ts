@@ -1,5 +1,4 @@
 // Insert, upsert and delete: checked against the schema, split by shard, appended to each shard's log. Vectors stay the bytes that came.
-import { allSettled } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
 import { generateAutoIds, keyColumn } from '#model/columns/auto-ids.js';
 import { batchBytes, columnBytes, gatherBatch, keyAt } from '#model/columns/column.js';
@@ -24,6 +23,7 @@ import { type Embedder, remembering } from '#text/functions/embedder.js';
 import { withFunctionOutputs } from '#text/functions/function-outputs.js';
 import { type Again, appendWrite } from './append-write.js';
 import { findKeys } from './found-keys.js';
+import { ofAllShards } from './of-all-shards.js';
 import { isPartial, updatePartially, type WriteTarget } from './partial-update.js';
 import { foundDeletes, type ShardWrite, shardDeletes, shardWrites } from './shard-writes.js';
 
@@ -227,7 +227,7 @@ export class WriteMethods {
     const { rootCoord, streamingNode } = this.#parts;
     if (writes.length === 0) return (await rootCoord.allocTimestamp({ count: 1 })).timestamp;
     // A shard that refuses must not let the call end while others still read its rows.
-    const answers = await allSettled(
+    const answers = await ofAllShards(
       writes.map((write) => appendWrite(streamingNode, write, context, again)),
     );
     return answers.reduce((newest, { timestamp }) => (timestamp > newest ? timestamp : newest), 0n);
