@@ -371,3 +371,12 @@ describe('a request that is no message', () => {
     expect(await transport.call('query', request, {})).toMatchObject({ status: { code: 100 } });
   });
 });
+
+test('what is no signal and no deadline is refused, and holds nothing', async () => {
+  const { seen, calls, busy, transport } = fake();
+  const wrong = [{ signal: new AbortController() }, { signal: null }, { deadlineMs: Number.NaN }];
+  for (const options of wrong)
+    expect(await keyOf(transport.call('getVersion', {}, options as never))).toBe('invalid_parameter');
+  expect([seen, busy]).toEqual([[], []]);
+  await calls.close(1000);
+});

@@ -79,6 +79,7 @@ export class LocalCalls {
       throw new ElanusError('unsupported', `${String(method)} is no call that is served in this process`);
     const { name } = definition;
     const { deadlineMs, signal } = options;
+    refuseWrongOptions(name, options);
     if (!this.#isOpen) throw closed(name);
     if (signal?.aborted === true) throw cancelled(name);
     if ((deadlineMs ?? Infinity) <= this.#parts.clock.now()) throw late(name);
@@ -162,6 +163,17 @@ export class LocalCalls {
     for (const running of [...this.#running])
       if (running.caller === caller) running.end(cancelled('a call that ran'));
   }
+}
+
+/** Programs without types give a controller for its signal. Behind this a call that throws would hold its room for good. @throws invalid_parameter */
+function refuseWrongOptions(name: string, { deadlineMs, signal }: ClientCallOptions): void {
+  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function')
+    throw new ElanusError(
+      'invalid_parameter',
+      `${name}: the signal is no AbortSignal; give it the signal of an AbortController`,
+    );
+  if (Number.isNaN(deadlineMs ?? 0))
+    throw new ElanusError('invalid_parameter', `${name}: the deadline is no number; give it milliseconds`);
 }
 
 /** The call, which gives the memory of its request back once it has settled, whether its caller still waits or not. */
