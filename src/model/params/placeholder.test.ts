@@ -54,6 +54,8 @@ describe('parsePlaceholderGroup', () => {
     expect(() => parse(groupOf([[1, 2, 3]], PlaceholderType.BinaryVector))).toThrow(
       'vector type must be the same, field v - type FloatVector, search info type BinaryVector',
     );
+    for (const group of [groupOf([[]]), groupOf([[1, 2, 3]], PlaceholderType.VarChar)])
+      expect(() => parse(group)).toThrow('no function makes its vectors of texts');
     expect(() => parse(groupOf([]))).toThrow('nq [0] is invalid, it should be in range [1, 16384]');
     expect(() => parse(new Uint8Array())).toThrow('empty');
     expect(() => parse(groupOf([[1, 2, Number.NaN]]))).toThrow('not a number');

@@ -53,6 +53,9 @@ export function parseTexts(bytes: Uint8Array, field: FieldSchema): string[] {
 export const areTexts = (bytes: Uint8Array): boolean =>
   decodeGroup(bytes).placeholders[0]?.type === PlaceholderType.VarChar;
 
+/** What is wrong with a text where vectors are asked for. */
+const NO_FUNCTION = '; no function makes its vectors of texts (any more): send vectors, or add one';
+
 const nameOfType = (type: PlaceholderType): string =>
   Object.entries(PlaceholderType).find(([, value]) => value === type)?.[0] ?? `type ${type}`;
 
@@ -77,7 +80,8 @@ export function queryVectors(
     const value = values[at] as Uint8Array;
     if (value.length !== width) {
       const text = `vector dimension mismatch, expected vector size(byte) ${width}, actual ${value.length}; field ${field.name} has dim ${dim}`;
-      throw new ElanusError('vector_dim_mismatch', text);
+      // The Node SDK sends a text as a vector without elements where the schema has no function for it.
+      throw new ElanusError('vector_dim_mismatch', value.length === 0 ? text + NO_FUNCTION : text);
     }
     queries.set(value, at * width);
   }
@@ -146,7 +150,7 @@ function parsePlaceholder(bytes: Uint8Array, field: FieldSchema, hasLists: boole
   const listed = hasLists && single !== undefined ? listPlaceholders.get(single) : undefined;
   if (placeholder.type !== single && (listed === undefined || placeholder.type !== listed)) {
     const isText = placeholder.type === PlaceholderType.VarChar;
-    const why = isText ? '; no function makes its vectors of texts (any more): send vectors, or add one' : '';
+    const why = isText ? NO_FUNCTION : '';
     refuse(
       `vector type must be the same, field ${field.name} - type ${dataTypeName(field.dataType)}, search info type ${nameOfType(placeholder.type)}${why}`,
     );
