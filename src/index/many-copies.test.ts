@@ -194,6 +194,15 @@ describe('records of a disk index over copies', () => {
   });
   test('copies that do not hold together are refused', async () => {
     const { file } = await buildDisk(values, DIM, 'L2');
+    // A program of before would take the copies for rows without a vector.
+    const different = await buildDisk(
+      values.slice(0, DIM * 3).map((value, at) => value + at),
+      DIM,
+      'L2',
+    );
+    expect(
+      [file, different.file].map((one) => new DataView(one.buffer, one.byteOffset).getUint32(4, true)),
+    ).toEqual([2, 1]);
     const head = decodeDiskHead(file.slice(0, SECTOR_BYTES), 'test', crc32);
     const { meta, sections } = decodeIndexBlock(file.slice(SECTOR_BYTES, SECTOR_BYTES + head.blockBytes));
     const [first, second] = [0, COPIES];

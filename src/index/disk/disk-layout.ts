@@ -8,7 +8,9 @@ export const DISK_INDEX_TYPE = 'DISKANN';
 export const SECTOR_BYTES = 4096;
 /** "ELDK" in the order of the bytes. */
 const MAGIC = 0x4b444c45;
-const DISK_INDEX_VERSION = 1;
+/** The second names rows that are copies in a DISKANN block; programs that know the first alone would take them for rows without a vector. */
+export type DiskIndexVersion = 1 | 2;
+const NEWEST_VERSION: DiskIndexVersion = 2;
 /** The checksum that ends the head and every page. */
 const CRC_BYTES = 4;
 
@@ -61,12 +63,13 @@ export const fileBytesOf = ({ pagesOffset, pageBytes, pages }: DiskHead): number
 export function encodeDiskHead(
   blockBytes: number,
   { pageBytes, pages }: DiskLayout,
+  version: DiskIndexVersion,
   crc32: Crc32,
 ): Uint8Array {
   const bytes = new Uint8Array(SECTOR_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC, true);
-  view.setUint32(4, DISK_INDEX_VERSION, true);
+  view.setUint32(4, version, true);
   view.setBigUint64(8, BigInt(blockBytes), true);
   view.setUint32(16, pageBytes, true);
   view.setUint32(20, pages, true);
@@ -83,8 +86,8 @@ export function decodeDiskHead(bytes: Uint8Array, what: string, crc32: Crc32): D
   if (view.getUint32(0, true) !== MAGIC) throw corrupt('the first four bytes are not ELDK');
   if (!isSealed(bytes, 0, crc32)) throw corrupt('the checksum of its head is wrong');
   const version = view.getUint32(4, true);
-  if (version !== DISK_INDEX_VERSION)
-    throw corrupt(`format version ${version}, expected ${DISK_INDEX_VERSION}`);
+  if (version < 1 || version > NEWEST_VERSION)
+    throw corrupt(`format version ${version}, expected 1 to ${NEWEST_VERSION}`);
   const blockBytes = Number(view.getBigUint64(8, true));
   const pageBytes = view.getUint32(16, true);
   const pages = view.getUint32(20, true);

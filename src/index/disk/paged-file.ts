@@ -4,7 +4,15 @@ import { assert } from '#base/assert.js';
 import { type IndexMeta, readIndexBlock } from '#index/block/index-block.js';
 import { addressOfRow } from '#index/block/vector-floats.js';
 import type { ExactVectors, IndexRegion } from '#index/block/vector-index.js';
-import { type Crc32, type DiskLayout, encodeDiskHead, pagesOffsetOf, sealPage } from './disk-layout.js';
+import { COPY_SECTIONS } from '#index/graph/nodes/copies-of-rows.js';
+import {
+  type Crc32,
+  DISK_INDEX_TYPE,
+  type DiskLayout,
+  encodeDiskHead,
+  pagesOffsetOf,
+  sealPage,
+} from './disk-layout.js';
 
 export interface DiskFile {
   /** In order, to be written as they are made: each is used up when the next is asked for. */
@@ -33,12 +41,14 @@ export function pagedFile(
   records: PagedRecords,
   crc32: Crc32,
 ): DiskFile {
-  const head = encodeDiskHead(block.length, layout, crc32);
+  const { meta, sections } = readIndexBlock(block);
+  const version = meta.indexType === DISK_INDEX_TYPE && sections.has(COPY_SECTIONS.copies) ? 2 : 1;
+  const head = encodeDiskHead(block.length, layout, version, crc32);
   const bytes = pagesOffsetOf(block.length) + layout.pages * layout.pageBytes;
   return {
     parts: partsOf(head, block, pagesOf(layout, records, crc32)),
     bytes,
-    meta: readIndexBlock(block).meta,
+    meta,
   };
 }
 
