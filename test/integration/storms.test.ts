@@ -12,6 +12,7 @@ import { type ServerProcess, startServer, stopServer } from './server-process.js
 import {
   connect,
   createLoaded,
+  insertRange,
   keyField,
   mustSucceed,
   tempFolder,
@@ -120,17 +121,30 @@ describe('a storm', () => {
   });
 
   it('of flushes without anything to flush makes no files', { timeout: 120_000 }, async () => {
-    await mustSucceed(client.flushSync({ collection_names: ['stormy'] }));
+    // A collection of its own, without compactions: those change how many there are.
+    const collection_name = 'flushed';
+    await createLoaded(client, collection_name, { shards: 4 });
+    await mustSucceed(
+      client.alterCollectionProperties({
+        collection_name,
+        properties: { 'collection.autocompaction.enabled': false },
+      }),
+    );
+    for (let begin = 0; begin < 60; begin += 20) {
+      await insertRange(client, collection_name, begin, begin + 20);
+      await mustSucceed(client.flushSync({ collection_names: [collection_name] }));
+    }
     const segments = async () =>
-      (await client.getPersistentSegmentInfo({ collectionName: 'stormy' })).infos.length;
+      (await client.getPersistentSegmentInfo({ collectionName: collection_name })).infos.length;
     const before = await segments();
     const codes = await Promise.all(
       Array.from(
         { length: 80 },
-        async () => (await client.flush({ collection_names: ['stormy'] })).status.code ?? 0,
+        async () => (await client.flush({ collection_names: [collection_name] })).status.code ?? 0,
       ),
     );
     expect(codes.filter((code) => code !== 0 && !retriable.has(code))).toEqual([]);
+    expect(before).toBeGreaterThanOrEqual(3);
     expect(await segments()).toBe(before);
   });
 
