@@ -17,7 +17,7 @@ export async function filledUnderWrites(
     processes[host].crash(random, false);
     processes[host].start();
   };
-  await definitions.beginWords(collection, untilReady, async () => {
+  const isBegun = await definitions.beginWords(collection, untilReady, async () => {
     for (let flushes = 0; flushes < 2; flushes++) {
       for (let writes = 0; writes < 2; writes++) await workload.insert(model, writes);
       await untilReady(() => workload.flush(model));
@@ -27,6 +27,7 @@ export async function filledUnderWrites(
     // Whatever is read and written for it takes its time.
     processes.query.troubles.objects = { refused: 0, lost: 0, delayMs: 700 };
   });
+  if (!isBegun) return;
   const active = hosts.find((host) => (host === 'coord' || host === 'spare') && processes[host].isUp);
   const dying = workload.one<Host | undefined>([active, 'query', 'stream', 'front', undefined]);
   for (const client of [0, 1, 2]) {

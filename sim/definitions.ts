@@ -99,19 +99,23 @@ export class Definitions {
     return this.#next();
   }
 
-  /** The field of words goes, if it is there, and begins to come; the rest is for `finish`. Nothing else may be under way. */
+  /**
+   * The field of words goes, if it is there, and begins to come; the rest is for `finish`. Nothing else may be under way.
+   * @returns false: not while an iterator holds segments, which would stay unfilled
+   */
   async beginWords(
     collection: SimCollection,
     untilReady: (call: () => Promise<boolean>) => Promise<void>,
     whenGone: () => Promise<void>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const steps = this.#changeWords(collection);
-    if (steps.length === 0) return;
+    if (steps.length === 0) return false;
     this.#todo = steps.slice(0, -2);
     while (this.#todo.length > 0) await untilReady(() => this.#next());
     await whenGone();
     this.#todo = steps.slice(-2);
     await this.#next();
+    return true;
   }
 
   /** Drops all collections, then makes them again. */
