@@ -167,6 +167,30 @@ describe('commit of a flush', () => {
 });
 
 describe('flush state', () => {
+  it('of a time up to which nobody sealed the collection has it sealed, once', async () => {
+    const sealed: string[] = [];
+    const running = await fresh({
+      streamingNode: {
+        sealChannel: async ({ vchannel }) => {
+          sealed.push(vchannel ?? '');
+          return { segmentIds: [], flushTimestamp: 60n };
+        },
+      },
+    });
+    await watch(running);
+    const state = (flushTs: bigint) =>
+      running.run(running.calls.getFlushState({ collectionID: COLLECTION, flushTs, segmentIDs: [] }));
+    // As after a FlushAll at 55 that did not list the collection, which was being made.
+    expect(await state(55n)).toMatchObject({ flushed: false });
+    await running.run(running.platform.timers.sleep(10));
+    await state(55n);
+    await state(60n);
+    await running.run(running.platform.timers.sleep(10));
+    expect(sealed).toEqual([CHANNEL]);
+    await state(61n);
+    await running.run(running.platform.timers.sleep(10));
+    expect(sealed).toEqual([CHANNEL, CHANNEL]);
+  });
   it('of segments comes from those who write them; of a time it is that of the collection or of the segments', async () => {
     const other = `${CHANNEL}x`;
     let growing = [1n];

@@ -29,9 +29,14 @@ interface Rounds {
   next: Promise<Sealed> | undefined;
 }
 
+/** So many collections are remembered before those that are gone are looked for. */
+const SEALED_MAX = 1000;
+
 export class FlushCalls {
   readonly #parts: FlushCallsParts;
   readonly #rounds = new Map<bigint, Rounds>();
+  /** By collection: the newest time up to which it was sealed on somebody's word. */
+  readonly #sealedAt = new Map<bigint, bigint>();
   /** What was asked for and may not have come to its end. */
   readonly watch = new FlushWatch();
 
@@ -67,11 +72,34 @@ export class FlushCalls {
       const { catalog, peers } = this.#parts;
       const flushed = await areRowsInFiles(catalog, peers.streamingNode, request, context);
       if (flushed || request.flushTs === 0n) return { flushed };
+      this.#sealUnlessAsked(request.collectionID, request.flushTs);
       const late = laggingChannel(catalog.channelsOf(request.collectionID), request.flushTs);
       return { flushed, status: waitingFor(late) };
     },
     getFlushAllState: async (request) => this.#allFlushed(request),
   };
+
+  /**
+   * A collection that was being made when FlushAll listed all is older than its time, and nobody has sealed it: its checkpoint would stay
+   * where it is without another write, and who waits for the time would wait for ever. The same after a coordinator that was lost.
+   */
+  #sealUnlessAsked(collectionId: bigint, flushTs: bigint): void {
+    const { catalog } = this.#parts;
+    if (this.#rounds.has(collectionId) || flushTs <= (this.#sealedAt.get(collectionId) ?? 0n)) return;
+    if (catalog.channelsOf(collectionId).length === 0) return;
+    this.#shared(collectionId).then(
+      () => this.#noteSealed(collectionId, flushTs),
+      // Who asks hears what is waited for; the next question tries again.
+      () => undefined,
+    );
+  }
+
+  #noteSealed(collectionId: bigint, time: bigint): void {
+    if (time > (this.#sealedAt.get(collectionId) ?? 0n)) this.#sealedAt.set(collectionId, time);
+    if (this.#sealedAt.size <= SEALED_MAX) return;
+    for (const id of this.#sealedAt.keys())
+      if (this.#parts.catalog.channelsOf(id).length === 0) this.#sealedAt.delete(id);
+  }
 
   /** Those that come together share a round. None joins one that has begun: what it sealed may be older than their last write. */
   #shared(collectionId: bigint): Promise<Sealed> {
@@ -114,6 +142,7 @@ export class FlushCalls {
         .map((one) => one.flushTimestamp)
         .reduce((oldest, one) => (one < oldest ? one : oldest)),
     };
+    if (segmentIds.length === 0) this.#noteSealed(collectionId, answer.flushTimestamp);
     this.watch.asked(watched, answer.flushTimestamp, this.#parts.catalog.channelsOf(collectionId));
     return answer;
   }
