@@ -132,6 +132,18 @@ test('a call that was refused at the door goes again, whatever it is, and one wi
   });
 });
 
+test('a call that nobody serves ends with the session of its process, and is not tried without a pause', async () => {
+  const { world, directory, membership, counts } = suspended(1000);
+  const client = directory.client(DefinitionsDefinition);
+  const call = client.dropCollection({ name: 'books' });
+  await membership.close();
+  await expect(world.runUntil(call)).rejects.toMatchObject({
+    key: 'service_not_ready',
+    message: expect.stringContaining('its session could not be renewed'),
+  });
+  expect(counts.calls).toBeLessThanOrEqual(2);
+});
+
 /** A process with a session whose root-coord refuses so many calls because of it. */
 function suspended(refusals: number) {
   const cluster = simulatedCluster(11);
@@ -147,5 +159,5 @@ function suspended(refusals: number) {
       return {};
     },
   });
-  return { platform: host, world: cluster.world, directory, counts };
+  return { platform: host, world: cluster.world, directory, membership, counts };
 }

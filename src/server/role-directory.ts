@@ -128,7 +128,8 @@ export class RoleDirectory implements RoleNodes {
         failure = error;
       }
       const leftMs = deadlineMs - clock.now();
-      if (leftMs <= 0 || context?.signal.aborted === true) throw asSeen(failure);
+      // A process that ends hears no more news: nothing would change between two tries, and nothing would part them.
+      if (leftMs <= 0 || context?.signal.aborted === true || sessions.isClosed) throw asSeen(failure);
       await sessions.news(Math.min(leftMs, AGAIN_MS), context?.signal);
     }
   }

@@ -110,6 +110,11 @@ export class Membership {
     return this.#parts.settings.exclusiveRoles.includes(role);
   }
 
+  /** This process ends: it sees nobody come or go any more, and `news` resolves at once. */
+  get isClosed(): boolean {
+    return this.#closed.signal.aborted;
+  }
+
   /** Rises with every change of who serves what. */
   get version(): number {
     return this.#version;
