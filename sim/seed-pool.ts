@@ -3,9 +3,6 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { SeedOutcome, SeedTask } from './seed-outcome.js';
 
-/** A process keeps some 20 MB of each seed that it ran (found when 150 of them took 4 GB), so another takes its place. */
-const SEEDS_OF_A_PROCESS = 40;
-
 export interface SeedPoolOptions {
   readonly jobs: number;
   readonly steps?: number;
@@ -30,18 +27,11 @@ export function runSeeds(seeds: Iterable<number>, options: SeedPoolOptions): Pro
       if (error === undefined) resolve();
       else reject(error);
     };
-    const fed = new Map<ChildProcess, number>();
+    const running = new Map<ChildProcess, number>();
     const feed = (child: ChildProcess): void => {
-      const count = fed.get(child) ?? 0;
-      if (count === SEEDS_OF_A_PROCESS) {
-        children.delete(child);
-        child.disconnect();
-        begin();
-        return;
-      }
-      fed.set(child, count + 1);
       const next = left.next();
       if (next.done !== true) {
+        running.set(child, next.value);
         const task: SeedTask = {
           seed: next.value,
           ...(options.steps === undefined ? {} : { steps: options.steps }),
@@ -53,7 +43,7 @@ export function runSeeds(seeds: Iterable<number>, options: SeedPoolOptions): Pro
       child.disconnect();
       if (children.size === 0) end();
     };
-    const begin = (): void => {
+    for (let job = 0; job < options.jobs; job++) {
       const child =
         options.plant === undefined
           ? fork(worker)
@@ -66,11 +56,11 @@ export function runSeeds(seeds: Iterable<number>, options: SeedPoolOptions): Pro
       });
       child.on('error', (error) => void (isOver || end(error)));
       child.on('exit', (code, signal) => {
-        if (!isOver && children.has(child))
-          end(new Error(`a process of the simulation ended by itself (${signal ?? `exit code ${code}`})`));
+        if (isOver || !children.has(child)) return;
+        const how = signal ?? `exit code ${code}`;
+        end(new Error(`the process that ran seed ${running.get(child)} ended by itself (${how})`));
       });
       feed(child);
-    };
-    for (let job = 0; job < options.jobs; job++) begin();
+    }
   });
 }
