@@ -1,11 +1,12 @@
 // Makes few files of the many that a start reads: the database, the client, the command line and the scripts of threads, with the packages that are plain
 // JavaScript, in dist/bundle/. The built files keep their places: each entry becomes a file that passes on what the bundle exports, so that
 // threads, tests and other entries find it where it was (docs/bundlers.md).
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
+import { codecFiles, splitCodecs } from './lazy-codecs.mjs';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const dist = path.join(root, 'dist');
@@ -58,16 +59,35 @@ const lmdbModules = {
 
 /** What generated code of messages calls its variables is of no use to anybody who reads a trace, and half of what the engine would have to read. */
 const messages = path.join(dist, 'proto') + path.sep;
+const codecFile = (file) => path.join(messages, `${file}.js`);
+
+/** Reads a part that is not loaded with the others, by `require`, since whoever needs it does not wait. Virtual: only the bundle has parts. */
+const partReader = 'lazy-part';
+const readerText = `
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { ElanusError, messageOf } from './base/errors.js';
+const load = createRequire(import.meta.url);
+export function readPart(name) {
+  try {
+    return load('./' + name);
+  } catch (cause) {
+    const file = fileURLToPath(new URL('./' + name, import.meta.url));
+    throw new ElanusError('internal', file + ' cannot be read: ' + messageOf(cause) + '; install the package again', { cause });
+  }
+}`;
 
 /** A module that looks for files beside itself finds them where it was: everything of the bundle lies in one folder, so the way is known. */
 const ownModules = {
   name: 'own modules',
   setup(build) {
     build.onResolve({ filter: /^lmdb$/ }, () => ({ path: `./${lmdbPart}`, external: true }));
+    build.onResolve({ filter: /^lazy-part$/ }, () => ({ path: partReader, namespace: 'reader' }));
+    build.onLoad({ filter: /.*/, namespace: 'reader' }, () => ({ contents: readerText, resolveDir: dist }));
     build.onLoad({ filter: /\.js$/ }, async ({ path: file }) => {
       if (!file.startsWith(dist)) return undefined;
       const text = await readFile(file, 'utf8');
-      if (file.startsWith(messages)) return { contents: (await transform(text, { minify: true })).code };
+      if (file.startsWith(messages)) return { contents: await messagesText(file, text) };
       const lazy = lazyParts.find((part) => file === lazyFile(part));
       if (lazy !== undefined) return { contents: callingLater(lazy, text), loader: 'js' };
       const way = path.relative(outdir, file).replaceAll(path.sep, '/');
@@ -81,6 +101,7 @@ const ownModules = {
 const minified = { minifyWhitespace: true, minifySyntax: true, lineLimit: 120, legalComments: 'none' };
 
 rmSync(outdir, { recursive: true, force: true });
+mkdirSync(outdir, { recursive: true });
 const { metafile } = await build({
   entryPoints: Object.fromEntries(
     entries.map((entry) => [entry.replaceAll('/', '-'), path.join(dist, `${entry}.js`)]),
@@ -104,28 +125,24 @@ for (const part of lazyParts) lazyInputs.push(...(await writeLazyPart(part)));
 for (const entry of entries) writeFileSync(path.join(dist, `${entry}.js`), passingOn(entry));
 writeFileSync(path.join(outdir, 'LICENSES.txt'), licenses([...Object.keys(metafile.inputs), ...lazyInputs]));
 
+async function messagesText(file, text) {
+  const name = codecFiles.find((one) => file === codecFile(one));
+  if (name === undefined) return (await transform(text, { minify: true })).code;
+  const { staying, part, partName } = await splitCodecs(name, text);
+  writeFileSync(path.join(outdir, partName), part);
+  return (await transform(staying, { minify: true })).code;
+}
+
 /** The functions of a lazy part as the bundle has them. */
 function callingLater(part, text) {
   const names = [...text.matchAll(/^export (?:async )?(?:function|const|let|class) (\w+)/gm)].map(
     ([, name]) => name,
   );
   if (names.length === 0) throw new Error(`bundle: ${part} exports nothing by name, expected functions`);
-  const errors = path.relative(path.dirname(lazyFile(part)), path.join(dist, 'base/errors.js'));
   return [
-    "import { createRequire } from 'node:module';",
-    "import { fileURLToPath } from 'node:url';",
-    `import { ElanusError, messageOf } from './${errors.replaceAll(path.sep, '/')}';`,
+    `import { readPart } from '${partReader}';`,
     'let loaded;',
-    'function part() {',
-    '  if (loaded !== undefined) return loaded;',
-    '  try {',
-    `    return (loaded = createRequire(import.meta.url)('./${partFile(part)}'));`,
-    '  } catch (cause) {',
-    `    const file = fileURLToPath(new URL('./${partFile(part)}', import.meta.url));`,
-    "    const text = file + ' cannot be read: ' + messageOf(cause) + '; install the package again';",
-    "    throw new ElanusError('internal', text, { cause });",
-    '  }',
-    '}',
+    `const part = () => (loaded ??= readPart('${partFile(part)}'));`,
     ...names.map((name) => `export const ${name} = (...args) => part().${name}(...args);`),
   ].join('\n');
 }

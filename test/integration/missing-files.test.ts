@@ -1,6 +1,6 @@
 // An installation that lacks a file: whoever needs it hears which, and no answer is wrong, nor is the request blamed. Takes the build.
 import { execFile } from 'node:child_process';
-import { cp, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -61,6 +61,28 @@ test('a part for few: the calls that need it fail as ours, and name it', async (
      ];`,
   );
   expect(answer).toEqual([failing(re2), failing(jts), failing(jts), 1]);
+});
+
+test('codecs of messages: a folder that needs them does not open, says why, and is not taken for damaged', async () => {
+  const parts = (await readdir(missing('bundle'))).filter((name) => /^lazy-codecs-.*\.cjs$/.test(name));
+  // Functions are in the catalog, and not in that of every database.
+  const program = `const { CollectionSchema } = await import('./dist/proto/milvus/schema.js');
+    const transport = database.transport();
+    const schema = CollectionSchema.encode(CollectionSchema.fromPartial({ name: 'a', fields: [
+      { name: 'id', dataType: 5, isPrimaryKey: true },
+      { name: 't', dataType: 21, typeParams: [{ key: 'max_length', value: '9' }, { key: 'enable_analyzer', value: 'true' }] },
+      { name: 's', dataType: 104 },
+    ], functions: [{ name: 'f', type: 1, inputFieldNames: ['t'], outputFieldNames: ['s'] }] })).finish();
+    const made = await transport.call('createCollection', { collectionName: 'a', schema }, {});
+    const seen = await transport.call('describeCollection', { collectionName: 'a' }, {});
+    await database.close();
+    return [made.code, seen.schema.functions.length];`;
+  expect(await output('codecs', program)).toEqual([0, 1]);
+  for (const part of parts) await rename(missing('bundle', part), missing(part));
+  const cause = expect.stringMatching(/lazy-codecs-schema-\w+\.cjs cannot be read/);
+  expect(await output('codecs', program)).toEqual({ code: 'internal', message: cause });
+  for (const part of parts) await rename(missing(part), missing('bundle', part));
+  expect(await output('codecs', program)).toEqual([0, 1]);
 });
 
 test('the script of the thread that writes logs: the folder does not open', async () => {
