@@ -71,6 +71,7 @@ class Run {
     this.#options = options;
     this.#cluster = simulatedCluster(options.seed);
     const { world, network, objectStore } = this.#cluster;
+    world.watch.onEndless = endProcess;
     const elapsedMs = (): number => world.clock.monotonic();
     const random = seededRandom(world.random.nextUint32());
     const trace = new Trace(elapsedMs);
@@ -268,4 +269,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     lines: trace.lines,
     violation,
   };
+}
+
+/** Whatever goes round catches all that it is thrown: the run cannot end by itself, nor say why. */
+function endProcess({ message }: Error): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
 }

@@ -1,5 +1,6 @@
 // What every Clock and Timers must do; then the order of events in a simulated world.
 import { describe, expect, test } from 'vitest';
+import { ElanusError } from '#base/errors.js';
 import { SimulatedWorld } from '#platform/memory/simulated-time.js';
 import { nodeClock, nodeTimers } from '#platform/node/node-time.js';
 
@@ -97,5 +98,41 @@ describe('SimulatedWorld', () => {
       key: 'deadline_exceeded',
     });
     await expect(world.runUntil(Promise.reject(new Error('own')))).rejects.toThrow('own');
+  });
+});
+
+describe('a simulated world in which something never ends', () => {
+  test('a turn that waits for nothing breaks off, and names its place', async () => {
+    const world = new SimulatedWorld({ seed: 1, bounds: { usesMax: 1000, eventsMax: 1000 } });
+    const over = new AbortController();
+    async function waitsForNothing(): Promise<void> {
+      over.abort();
+      for (;;) await world.timers.sleep(10, over.signal).catch((error) => endsWithWorld(error));
+    }
+    const endsWithWorld = (error: unknown): void => {
+      if (error instanceof ElanusError && error.key !== 'cancelled') throw error;
+    };
+    await expect(world.runUntil(waitsForNothing())).rejects.toThrow(/one turn used clock.*waitsForNothing/s);
+    // The world itself goes on.
+    await world.runUntil(world.timers.sleep(10));
+  });
+
+  test('one that catches what it is thrown is reported to its owner', async () => {
+    const world = new SimulatedWorld({ seed: 1, bounds: { usesMax: 1000, eventsMax: 1000 } });
+    let isEnded = false;
+    world.watch.onEndless = () => {
+      isEnded = true;
+    };
+    async function catchesAll(): Promise<void> {
+      while (!isEnded) await world.timers.sleep(10, AbortSignal.abort()).catch(() => {});
+    }
+    await expect(world.runUntil(catchesAll())).rejects.toThrow(/one turn used clock.*catchesAll/s);
+  });
+
+  test('turns of one instant that call each other break off, and name their place', async () => {
+    const world = new SimulatedWorld({ seed: 1, bounds: { usesMax: 1000, eventsMax: 1000 } });
+    const callsItself = (): void => void world.schedule(0, callsItself);
+    callsItself();
+    await expect(world.runUntil(new Promise(() => {}))).rejects.toThrow(/events came at one.*callsItself/s);
   });
 });

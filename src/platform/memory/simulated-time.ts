@@ -5,11 +5,13 @@ import { onAbort } from '#base/on-abort.js';
 import { nextFloat, type Random, seededRandom } from '#base/random.js';
 import type { Clock, Timer, Timers } from '#platform/time.js';
 import { EventQueue } from './event-queue.js';
+import { type TurnBounds, TurnWatch } from './turn-watch.js';
 
 export interface SimulatedWorldOptions {
   readonly seed: number;
   /** Wall clock at the start, milliseconds since the epoch. */
   readonly startMs?: number;
+  readonly bounds?: TurnBounds;
 }
 
 export class SimulatedWorld {
@@ -17,13 +19,25 @@ export class SimulatedWorld {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly #events = new EventQueue();
+  /** What never ends at one instant breaks off what runs. */
+  readonly watch: TurnWatch;
   readonly #startMs: number;
   #elapsed = 0;
 
   constructor(options: SimulatedWorldOptions) {
     this.random = seededRandom(options.seed);
+    this.watch = new TurnWatch(options.bounds);
     this.#startMs = options.startMs ?? 1_700_000_000_000;
-    this.clock = { now: () => Math.floor(this.now), monotonic: () => this.#elapsed };
+    this.clock = {
+      now: () => {
+        this.watch.use();
+        return Math.floor(this.now);
+      },
+      monotonic: () => {
+        this.watch.use();
+        return this.#elapsed;
+      },
+    };
     this.timers = simulatedTimers(this);
   }
 
@@ -39,6 +53,7 @@ export class SimulatedWorld {
 
   /** Equal times run in the order of the calls. */
   schedule(delayMs: number, run: () => void): Timer {
+    this.watch.timer();
     return this.#events.add(this.#elapsed + Math.max(delayMs, 0), run);
   }
 
@@ -49,8 +64,8 @@ export class SimulatedWorld {
 
   /** Runs all events up to `untilMs` of the wall clock, then sets the clock to it. */
   async run(untilMs: number): Promise<void> {
-    await settle();
-    while (this.#step(untilMs - this.#startMs)) await settle();
+    await this.#settle();
+    while (this.#step(untilMs - this.#startMs)) await this.#settle();
     this.#elapsed = Math.max(this.#elapsed, untilMs - this.#startMs);
   }
 
@@ -70,7 +85,7 @@ export class SimulatedWorld {
     };
     promise.then(mark, mark);
     const limit = this.#elapsed + limitMs;
-    for (await settle(); !settled; await settle()) {
+    for (await this.#settle(); !settled; await this.#settle()) {
       if (this.#step(limit)) continue;
       if (this.#events.size > 0)
         throw new ElanusError(
@@ -85,17 +100,21 @@ export class SimulatedWorld {
     return promise;
   }
 
+  /** One real turn of the event loop: the queue of microtasks is empty afterwards. */
+  async #settle(): Promise<void> {
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+    this.watch.end();
+  }
+
   #step(limit: number): boolean {
     const event = this.#events.take(limit);
     if (event === undefined) return false;
     this.#elapsed = Math.max(this.#elapsed, event.time);
+    this.watch.event(this.#elapsed);
     event.run();
     return true;
   }
 }
-
-/** One real turn of the event loop: the queue of microtasks is empty afterwards. */
-const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /** @param alive asked when a timer fires: the timers of a crashed process stay silent */
 export function simulatedTimers(world: SimulatedWorld, alive: () => boolean = () => true): Timers {
