@@ -178,6 +178,17 @@ describe('RecallController', () => {
     ).toBe(true);
     await one.run(other?.idle ?? Promise.resolve());
   });
+  it('rests when it finds no stored vector that counts, and looks again later', async () => {
+    const one = await world(5);
+    const controller = controllerOf(one, new RecallControllers(one.platform), one.load());
+    const [queries, excluded] = [query(one, 0), new Uint8Array(bytesForBits(ROWS)).fill(255)];
+    const search = { queries, k: K, params: { ef: 16, targetRecall: 0.9 }, passing: 1, excluded };
+    for (let round = 0; round < 2; round++) {
+      expect(controller.choose(search)).toEqual({ isExact: true });
+      await one.run(controller.idle);
+      await one.run(one.platform.timers.sleep(1000));
+    }
+  });
   it('does not fail when the index goes while it is measured', async () => {
     const one = await world(11);
     const index = one.load();

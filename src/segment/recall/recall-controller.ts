@@ -46,6 +46,9 @@ const PHASES = [
   { weight: Number.POSITIVE_INFINITY, pause: 199 },
 ] as const;
 
+/** After a round that measured nothing, in ms. */
+const REST_MS = 1000;
+
 /** What a curve of another segment of the field counts for, in samples. */
 const PRIOR_WEIGHT = 24;
 const CURVES_MAX = 16;
@@ -230,7 +233,7 @@ export class RecallController {
     this.#work = this.#rounds(learning)
       .catch((error: unknown) => {
         // Also when the index was released meanwhile: then nothing asks again.
-        learning.nextRoundMs = clock.monotonic() + 1000;
+        learning.nextRoundMs = clock.monotonic() + REST_MS;
         logger.debug('recall_not_measured', { key: this.#index.key, reason: messageOf(error) });
       })
       .finally(() => {
@@ -245,9 +248,15 @@ export class RecallController {
       const begin = clock.monotonic();
       const isStored =
         learning.fromStored.weight < STORED_QUERIES && learning.fromQueries.weight < STORED_QUERIES;
-      if (isStored)
-        await this.#measure(learning.fromStored, this.#storedVectors(learning.like), learning.like);
-      else
+      if (isStored) {
+        const stored = this.#storedVectors(learning.like);
+        // Hardly any row counts: to draw again at once would find no more, and round after round would take no time.
+        if (stored.queries.length === 0) {
+          learning.nextRoundMs = begin + REST_MS;
+          return;
+        }
+        await this.#measure(learning.fromStored, stored, learning.like);
+      } else
         await this.#measure(
           learning.fromQueries,
           { queries: learning.waiting.splice(0, ROUND_QUERIES) },
