@@ -48,6 +48,8 @@ export const errorSpecs = {
   invalid_database_name: { code: 802, legacy: 1, retry: 'never', input: true },
   node_missing: { code: 901, legacy: 1, retry: 'never', input: true },
   node_mismatch: { code: 904, legacy: 50, retry: 'after_refresh' },
+  /** Refused at the door, before any handler: the call was meant for another process than the one that has the address now. */
+  other_process_meant: { code: 904, legacy: 50, retry: 'after_refresh' },
   value_out_of_range: { code: 999, legacy: 1, retry: 'never', input: true },
   object_not_found: { code: 1000, legacy: 1, retry: 'never' },
   io_failed: { code: 1001, legacy: 1, retry: 'never' },

@@ -9,7 +9,7 @@ import {
 import type { Listener } from '#platform/transport.js';
 import { ProcessDefinition, QueryCoordDefinition } from '#proto/elanus/roles.js';
 import { StateCode } from '#proto/milvus/common.js';
-import { PROTOCOL_VERSION, RemoteRole, SERVER_ID_HEADER } from './remote-role.js';
+import { NotSentError, PROTOCOL_VERSION, RemoteRole, SERVER_ID_HEADER } from './remote-role.js';
 import { wireMethods } from './wire-methods.js';
 
 const cluster = simulatedCluster(1);
@@ -29,6 +29,10 @@ async function startPeer(
   options: {
     readonly role?: string;
     readonly fail?: Error;
+    /** Its door takes nothing. */
+    readonly refuses?: boolean;
+    /** What its handler does first. */
+    readonly before?: (collectionId: bigint) => Promise<void>;
     readonly cluster?: string;
     readonly protocol?: number;
     readonly state?: StateCode;
@@ -37,8 +41,8 @@ async function startPeer(
   const platform = openMemoryPlatform({ cluster, host });
   const before = ({ metadata }: { readonly metadata: Readonly<Record<string, string>> }): void => {
     const meant = metadata[SERVER_ID_HEADER];
-    if (meant !== undefined && meant !== String(serverId))
-      throw new ElanusError('node_mismatch', 'node not match');
+    if (meant !== undefined && (meant !== String(serverId) || options.refuses === true))
+      throw new ElanusError('other_process_meant', 'node not match');
   };
   const seen: bigint[] = [];
   const state = { isHealthy: true };
@@ -58,6 +62,7 @@ async function startPeer(
       {
         segmentsChanged: async ({ collectionId }) => {
           if (options.fail !== undefined) throw options.fail;
+          await options.before?.(collectionId);
           seen.push(collectionId);
           return {};
         },
@@ -165,6 +170,47 @@ describe('remote role', () => {
     await world.runUntil(client.segmentsChanged({ collectionId: 3n }, within(1000)));
     expect(first.seen).toEqual([1n]);
     expect(second.seen).toEqual([2n, 3n]);
+  });
+  it('a process that is always another is given up, as unseen', async () => {
+    const host = freshHost();
+    const peer = await startPeer(host, 5n, { refuses: true });
+    const { error } = await failureOf(caller(host).client.segmentsChanged({}, within(1000)));
+    expect(error).toBeInstanceOf(NotSentError);
+    expect(error).toMatchObject({ key: 'node_mismatch' });
+    expect(peer.seen).toEqual([]);
+  });
+  it('a call that was carried out in part before a call within it was refused does not go again', async () => {
+    const host = freshHost();
+    const inner = freshHost();
+    await startPeer(inner, 7n, { refuses: true });
+    const nested = caller(inner).client;
+    const begun: bigint[] = [];
+    await startPeer(host, 5n, {
+      before: async (collectionId) => {
+        begun.push(collectionId);
+        await nested.segmentsChanged({ collectionId }, within(1000));
+      },
+    });
+    const { error } = await failureOf(
+      caller(host).client.segmentsChanged({ collectionId: 1n }, within(5000)),
+    );
+    expect(begun).toEqual([1n]);
+    expect(error).toMatchObject({ key: 'node_mismatch' });
+    expect(error).not.toBeInstanceOf(NotSentError);
+  });
+  it('a call that names its process does not go to the one that came after it', async () => {
+    const host = freshHost();
+    const first = await startPeer(host, 5n);
+    const { client } = caller(host);
+    const toFive = { ...within(5000), metadata: { [SERVER_ID_HEADER]: '5' } };
+    await world.runUntil(client.segmentsChanged({ collectionId: 1n }, toFive));
+    await world.runUntil(first.listener.close(0));
+    const second = await startPeer(host, 6n);
+    const { error } = await failureOf(client.segmentsChanged({ collectionId: 2n }, toFive));
+    expect(error).toBeInstanceOf(NotSentError);
+    expect(error).toMatchObject({ key: 'node_mismatch' });
+    expect(first.seen).toEqual([1n]);
+    expect(second.seen).toEqual([]);
   });
   it('a process that runs another role is never called', async () => {
     const host = freshHost();

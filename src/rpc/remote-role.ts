@@ -39,7 +39,7 @@ export type PeerState =
       readonly reason: string;
     };
 
-/** The call waited for the peer and was given up with the way to it: nobody has seen it, so it may go elsewhere. */
+/** The call was given up before any handler saw it, with the way to the peer or because another process is there: it may go elsewhere. */
 export class NotSentError extends ElanusError {}
 
 /** What of the platform a way to a peer takes. */
@@ -113,12 +113,19 @@ export class RemoteRole {
 
   /** A client of one of the role's services. */
   client<D extends ServiceDefinition>(definition: D): Client<D> {
-    return remoteClient(definition, this.#call, { isRefusedUnseen: this.#isRefusedUnseen });
+    return remoteClient(definition, this.#call, { refusedUnseen: this.#refusedUnseen });
   }
 
   readonly #call = async (path: string, request: Uint8Array, context: CallContext): Promise<Uint8Array> => {
     const deadlineMs = context.deadlineMs ?? this.#platform.clock.now() + DEADLINE_MS_DEFAULT;
     const serverId = await this.#ready({ ...context, deadlineMs });
+    const meant = context.metadata[SERVER_ID_HEADER];
+    // Whoever names a process does not mean the one that came after it.
+    if (meant !== undefined && meant !== String(serverId))
+      throw new NotSentError(
+        'node_mismatch',
+        `node not match[expectedNodeID=${meant}][actualNodeID=${serverId}] at ${this.address}; look its owner up again`,
+      );
     try {
       return await this.#connection.call(path, request, {
         ...context,
@@ -132,11 +139,14 @@ export class RemoteRole {
     }
   };
 
-  /** Another process answers at the address and refused the call before any handler saw it: the next handshake learns who, and the call goes again. */
-  readonly #isRefusedUnseen = (error: ElanusError): boolean => {
-    if (error.key !== 'node_mismatch') return false;
+  /**
+   * Another process answers at the address and refused the call before any handler saw it: the next handshake learns who, and the call goes again.
+   * Its own key says so: the same refusal of a call within a call that was carried out in part is a `node_mismatch` when it comes here.
+   */
+  readonly #refusedUnseen = (error: ElanusError): ElanusError | undefined => {
+    if (error.key !== 'other_process_meant') return undefined;
     this.#lose(error.message);
-    return true;
+    return new NotSentError('node_mismatch', error.message, { cause: error });
   };
 
   #lose(reason: string): void {

@@ -148,11 +148,13 @@ function inProcessCall(
 
 /** Sends one call's bytes to whoever serves it now. */
 export type Caller = (path: string, request: Uint8Array, context: CallContext) => Promise<Uint8Array>;
-/** @param options `isRefusedUnseen` says whether a failure proves that no handler saw the call; such a call is sent once more. */
+/**
+ * @param options `refusedUnseen` says of a failure that proves that no handler saw the call what to throw; before, such a call is sent once more.
+ */
 export function remoteClient<D extends ServiceDefinition>(
   definition: D,
   call: Caller,
-  options: { readonly isRefusedUnseen?: (error: ElanusError) => boolean } = {},
+  options: { readonly refusedUnseen?: (error: ElanusError) => ElanusError | undefined } = {},
 ): Client<D> {
   const client: Record<string, unknown> = {};
   for (const [key, method] of Object.entries(definition.methods)) {
@@ -165,11 +167,13 @@ export function remoteClient<D extends ServiceDefinition>(
     };
     client[key] = async (request: object, context: CallContext = backgroundContext) => {
       const bytes = encodeMessage(codec(method.requestType), filled(method.requestType, request));
-      try {
-        return await once(bytes, context);
-      } catch (error) {
-        if (!(error instanceof ElanusError) || options.isRefusedUnseen?.(error) !== true) throw error;
-        return once(bytes, context);
+      for (let isAgain = false; ; isAgain = true) {
+        try {
+          return await once(bytes, context);
+        } catch (error) {
+          const unseen = error instanceof ElanusError ? options.refusedUnseen?.(error) : undefined;
+          if (unseen === undefined || isAgain) throw unseen ?? error;
+        }
       }
     };
   }

@@ -134,7 +134,7 @@ export class NodeParts {
     const meant = context.metadata[SERVER_ID_HEADER];
     if (meant !== undefined && meant !== String(this.serverId)) {
       throw new ElanusError(
-        'node_mismatch',
+        'other_process_meant',
         `node not match[expectedNodeID=${meant}][actualNodeID=${this.serverId}]; resolve the role's address again`,
       );
     }

@@ -135,7 +135,7 @@ async function assigned({ catalog, peers }: ForeignWritersParts, request: Segmen
 
 /**
  * Names the files of one segment. Idempotent: of a segment that is known nothing changes, unless the files differ, which is refused.
- * @throws node_mismatch the sender does not own the channel; object_not_found, data_corrupt for files that are not as they are named
+ * @throws channel_moved the sender does not own the channel; object_not_found, data_corrupt for files that are not as they are named
  */
 async function saveBinlogPaths(parts: ForeignWritersParts, request: SaveBinlogPathsRequest) {
   const { catalog, commits } = parts;
