@@ -1,10 +1,11 @@
 // The client: one way to a database, and the collections of programs on it.
 
 import type { Random } from '#base/random.js';
-import type { Declaration } from '#client/schema/collection.js';
+import type { Declaration, NamespaceMode } from '#client/schema/collection.js';
 import type { Fields } from '#client/schema/row-types.js';
 import type { Clock, Timers } from '#platform/time.js';
 import { Caller, type CallerSettings, type CallOptions, defaultSettings } from './caller.js';
+import { NamespacedCollection, PartitionedNamespaces } from './namespaced-collection.js';
 import type { ClientAnswer, ClientMethod, ClientRequest, ClientTransport } from './transport.js';
 import { TypedCollection } from './typed-collection.js';
 
@@ -37,8 +38,23 @@ export class Client {
   /** A declared collection; nothing is sent. `create` or `ensure` makes it. */
   collection<F extends Fields, Dynamic extends boolean>(
     declaration: Declaration<F, Dynamic>,
-  ): TypedCollection<F, Dynamic> {
-    return new TypedCollection(this.#caller, declaration);
+  ): TypedCollection<F, Dynamic>;
+  /** One with namespaces: its rows are reached through `namespace(name)` alone. */
+  collection<F extends Fields, Dynamic extends boolean>(
+    declaration: Declaration<F, Dynamic, 'partition_key'>,
+  ): NamespacedCollection<F, Dynamic>;
+  collection<F extends Fields, Dynamic extends boolean>(
+    declaration: Declaration<F, Dynamic, 'partition'>,
+  ): PartitionedNamespaces<F, Dynamic>;
+  collection<F extends Fields, Dynamic extends boolean>(
+    declaration: Declaration<F, Dynamic, NamespaceMode | undefined>,
+  ): TypedCollection<F, Dynamic> | NamespacedCollection<F, Dynamic> {
+    const { name, fields, settings, key, namespaces } = declaration;
+    if (namespaces === undefined)
+      return new TypedCollection(this.#caller, { name, fields, settings, key, namespaces });
+    return namespaces === 'partition'
+      ? new PartitionedNamespaces(this.#caller, declaration)
+      : new NamespacedCollection(this.#caller, declaration);
   }
 
   /** Names of the collections of the database. */

@@ -42,7 +42,12 @@ export type { FilterValue } from '#client/filters/template-value.js';
 export { where } from '#client/filters/where.js';
 export type { Column } from '#client/rows/columns-out.js';
 export type { Hit, Hits, Keys, Rows } from '#client/rows/results.js';
-export { type CollectionSettings, collection, type Declaration } from '#client/schema/collection.js';
+export {
+  type CollectionSettings,
+  collection,
+  type Declaration,
+  type NamespaceMode,
+} from '#client/schema/collection.js';
 export type { Difference } from '#client/schema/differences.js';
 export type { IndexSpec, Metric } from '#client/schema/field-spec.js';
 export {
@@ -95,6 +100,12 @@ export {
   UnavailableError,
   UnsupportedError,
 } from './errors.js';
+export type {
+  NamespacedCollection,
+  NamespaceRows,
+  Namespaces,
+  PartitionedNamespaces,
+} from './namespaced-collection.js';
 export type {
   ClientAnswer,
   ClientCallOptions,

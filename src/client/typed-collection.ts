@@ -29,18 +29,13 @@ export class TypedCollection<F extends Fields, Dynamic extends boolean> extends 
   constructor(caller: Caller, declaration: Declaration<F, Dynamic>) {
     super(caller, declaration);
     this.aliases = aliasesOf(caller, declaration.name);
-    this.partitions = {
-      ...partitionsOf(caller, declaration.name),
-      load: async (names, options = {}) => {
-        const request = { collectionName: declaration.name, partitionNames: [...names], replicaNumber: 1 };
-        await caller.call('loadPartitions', request, options);
-        await this.awaitLoaded(names, options);
-      },
-    };
+    this.partitions = partitionsOf(caller, declaration.name, (names, options) =>
+      this.awaitLoaded(names, options),
+    );
   }
 }
 
-const aliasesOf = (caller: Caller, collectionName: string): Aliases => ({
+export const aliasesOf = (caller: Caller, collectionName: string): Aliases => ({
   create: async (alias, options) => {
     await caller.call('createAlias', { collectionName, alias }, options);
   },
@@ -53,7 +48,11 @@ const aliasesOf = (caller: Caller, collectionName: string): Aliases => ({
   list: async (options) => (await caller.call('listAliases', { collectionName }, options)).aliases,
 });
 
-const partitionsOf = (caller: Caller, collectionName: string): Omit<Partitions, 'load'> => ({
+export const partitionsOf = (
+  caller: Caller,
+  collectionName: string,
+  awaitLoaded: (names: readonly string[], options: CallOptions) => Promise<void>,
+): Partitions => ({
   create: async (partitionName, options) => {
     await caller.call('createPartition', { collectionName, partitionName }, options);
   },
@@ -61,6 +60,11 @@ const partitionsOf = (caller: Caller, collectionName: string): Omit<Partitions, 
     await caller.call('dropPartition', { collectionName, partitionName }, options);
   },
   list: async (options) => (await caller.call('showPartitions', { collectionName }, options)).partitionNames,
+  load: async (names, options = {}) => {
+    const request = { collectionName, partitionNames: [...names], replicaNumber: 1 };
+    await caller.call('loadPartitions', request, options);
+    await awaitLoaded(names, options);
+  },
   release: async (names, options) => {
     await caller.call('releasePartitions', { collectionName, partitionNames: [...names] }, options);
   },

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { boost, type Client, decay, filter, rrf, weighted, where } from '#client/connect.js';
 import { book, books, everything, others, v } from './books.js';
 import { definitionTests } from './suite-definitions.js';
+import { namespaceTests } from './suite-namespaces.js';
 
 export interface ClientWorld {
   readonly client: Client;
@@ -19,6 +20,7 @@ export function clientSuite(name: string, openWorld: () => Promise<ClientWorld>)
     const client = (): Client => world.client;
 
     definitionTests(client);
+    namespaceTests(client);
     readTests(client);
     typeTests(client);
     otherTests(client);

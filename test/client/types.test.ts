@@ -3,6 +3,7 @@
 import { describe, expectTypeOf, test } from 'vitest';
 import {
   array,
+  type Client,
   collection,
   decay,
   type FoundHits,
@@ -123,6 +124,40 @@ describe('rows', () => {
       // @ts-expect-error an update has its key
       shelf.update([{ price: 1 }]),
     ]);
+  });
+});
+
+describe('collections with namespaces', () => {
+  test('give their rows through a namespace alone', () => {
+    const fields = { id: int64().primaryKey(), v: floatVector(4) } as const;
+    const tenants = collection('tenants', fields, { namespaces: 'partition_key' });
+    const shops = collection('shops', fields, { namespaces: 'partition' });
+    const run = (_lines: (client: Client) => unknown): void => {};
+    run(async (client) => {
+      const acme = client.collection(tenants).namespace('acme');
+      const hits = await acme.search('v', [1, 2, 3, 4], { output: [] });
+      expectTypeOf(hits.ids).toEqualTypeOf<BigInt64Array>();
+      expectTypeOf(await acme.get(1n)).toEqualTypeOf<{ id: bigint } | undefined>();
+      return [
+        client.collection(shops).namespaces.create('acme'),
+        client
+          .collection(shops)
+          .namespace('acme')
+          .insert([{ id: 1n, v: [1, 2, 3, 4] }]),
+        // @ts-expect-error whose rows?
+        client.collection(tenants).insert([{ id: 1n, v: [1, 2, 3, 4] }]),
+        // @ts-expect-error whose rows?
+        client.collection(shops).query({ limit: 1 }),
+        // @ts-expect-error these are there with their first row
+        client.collection(tenants).namespaces,
+        // @ts-expect-error a namespace has rows; the collection is dropped as a whole
+        acme.drop(),
+        // @ts-expect-error the books have no namespaces
+        client.collection(books).namespace('acme'),
+        // @ts-expect-error no such mode
+        collection('tenants', fields, { namespaces: 'tenant' }),
+      ];
+    });
   });
 });
 

@@ -3,7 +3,7 @@ import { ERROR_KIND } from '#base/error-kind.js';
 import type { Caller, CallOptions } from '#client/caller.js';
 import { ClientError, NotFoundError, SchemaMismatchError } from '#client/errors.js';
 import { int64sOf } from '#client/rows/columns-out.js';
-import type { Declaration } from '#client/schema/collection.js';
+import type { AnyDeclaration } from '#client/schema/collection.js';
 import {
   type Difference,
   differencesOf,
@@ -13,6 +13,7 @@ import {
 } from '#client/schema/differences.js';
 import {
   type DeclaredIndex,
+  declaredProperties,
   fieldBytes,
   indexesOf,
   indexParams,
@@ -56,12 +57,15 @@ const FLUSH_POLL_MAX_MS = 200;
 const LOADED = 100n;
 
 export class DefinitionCalls<F extends Fields, Dynamic extends boolean> {
-  readonly declaration: Declaration<F, Dynamic>;
+  readonly declaration: AnyDeclaration<F, Dynamic>;
   protected readonly caller: Caller;
+  /** Whose rows writes and reads are about; undefined: the collection has no namespaces. */
+  protected readonly rowsOf: string | undefined;
 
-  constructor(caller: Caller, declaration: Declaration<F, Dynamic>) {
+  constructor(caller: Caller, declaration: AnyDeclaration<F, Dynamic>, namespace?: string) {
     this.caller = caller;
     this.declaration = declaration;
+    this.rowsOf = namespace;
   }
 
   get name(): string {
@@ -78,7 +82,7 @@ export class DefinitionCalls<F extends Fields, Dynamic extends boolean> {
         schema: await schemaBytes(this.declaration),
         shardsNum: settings.shards ?? 1,
         consistencyLevel: 2,
-        properties: pairsOf(settings.properties ?? {}),
+        properties: pairsOf(declaredProperties(this.declaration)),
         numPartitions: BigInt(settings.partitions ?? 0),
       },
       options,

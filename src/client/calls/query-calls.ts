@@ -87,7 +87,7 @@ export class QueryCalls<F extends Fields, Dynamic extends boolean> extends Defin
   /** How many rows pass. */
   async count(options: Omit<NoNames<F, Dynamic>, 'output'> = {}): Promise<number> {
     const request = {
-      ...readRequest(this.caller, this.declaration, { ...options, output: [] }),
+      ...readRequest(this.caller, this.declaration, { ...options, output: [] }, this.rowsOf),
       ...filterText(this.declaration, options.where),
       outputFields: ['count(*)'],
     };
@@ -122,7 +122,7 @@ export class QueryCalls<F extends Fields, Dynamic extends boolean> extends Defin
         reduce_stop_for_best: 'True',
         guarantee_timestamp: at?.timestamp,
       });
-      const read = ofPages(readRequest(this.caller, this.declaration, options), at?.timestamp);
+      const read = ofPages(readRequest(this.caller, this.declaration, options, this.rowsOf), at?.timestamp);
       const request = { ...read, ...filterText(this.declaration, where), queryParams: params };
       const { fieldsData, sessionTs } = await this.caller.call('query', request, options);
       const rows = this.#rows<Names>(fieldsData);
@@ -156,7 +156,11 @@ export class QueryCalls<F extends Fields, Dynamic extends boolean> extends Defin
     filter: ReturnType<typeof filterText>,
     queryParams: KeyValuePair[],
   ): Promise<QueryResults> {
-    const request = { ...readRequest(this.caller, this.declaration, options), ...filter, queryParams };
+    const request = {
+      ...readRequest(this.caller, this.declaration, options, this.rowsOf),
+      ...filter,
+      queryParams,
+    };
     return this.caller.call('query', request, options as CallOptions);
   }
 

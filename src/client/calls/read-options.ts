@@ -2,7 +2,7 @@
 import type { Caller, CallOptions } from '#client/caller.js';
 import type { Where } from '#client/filters/filter-types.js';
 import { filterOf } from '#client/filters/where.js';
-import type { Declaration } from '#client/schema/collection.js';
+import type { AnyDeclaration } from '#client/schema/collection.js';
 import { isVectorName } from '#client/schema/field-spec.js';
 import type { Fields, Name } from '#client/schema/row-types.js';
 import type { ConsistencyLevel, KeyValuePair } from '#proto/milvus/common.js';
@@ -45,6 +45,7 @@ export const paramsOf = (
 /** What all reads say of themselves. */
 export interface ReadRequest {
   readonly collectionName: string;
+  readonly namespace?: string | undefined;
   readonly partitionNames: string[];
   readonly outputFields: string[];
   readonly consistencyLevel: ConsistencyLevel;
@@ -59,11 +60,13 @@ const levels = { strong: 0, session: 1, bounded: 2, eventually: 3 } as const sat
 
 export function readRequest<F extends Fields, Dynamic extends boolean, Names extends string>(
   caller: Caller,
-  declaration: Declaration<F, Dynamic>,
+  declaration: AnyDeclaration<F, Dynamic>,
   { output, partitions = [], consistency }: ReadOptions<F, Dynamic, Names>,
+  namespace: string | undefined,
 ): ReadRequest {
   return {
     collectionName: declaration.name,
+    namespace,
     partitionNames: [...partitions],
     outputFields: output === undefined ? defaultOutput(declaration) : [...output],
     consistencyLevel: levels[consistency ?? 'bounded'],
@@ -103,7 +106,7 @@ export function ofPages<R extends ReadRequest>(request: R, began: bigint | undef
 
 const outputs = new WeakMap<object, string[]>();
 
-function defaultOutput({ fields, settings }: Declaration): string[] {
+function defaultOutput({ fields, settings }: AnyDeclaration): string[] {
   const known = outputs.get(fields);
   if (known !== undefined) return [...known];
   const names = Object.entries(fields)
@@ -121,6 +124,6 @@ export interface FilterText {
 const NO_FILTER: FilterText = { expr: '', exprTemplateValues: {} };
 
 export const filterText = <F extends Fields, Dynamic extends boolean>(
-  declaration: Declaration<F, Dynamic>,
+  declaration: AnyDeclaration<F, Dynamic>,
   where: Where<F, Dynamic> | undefined,
 ): FilterText => filterOf(declaration, where)?.render() ?? NO_FILTER;

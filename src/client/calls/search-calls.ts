@@ -158,7 +158,7 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
       ...groupParams(groupBy),
     });
     const request = {
-      ...readRequest(this.caller, this.declaration, options),
+      ...readRequest(this.caller, this.declaration, options, this.rowsOf),
       requests,
       rankParams,
       functionScore: isDecay ? functionScore(rank) : undefined,
@@ -225,7 +225,7 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
     options: SearchOptions<F, Dynamic, Names>,
   ): SearchRequest {
     const { expr, exprTemplateValues } = filterText(this.declaration, options.where);
-    const read = readRequest(this.caller, this.declaration, options);
+    const read = readRequest(this.caller, this.declaration, options, this.rowsOf);
     return whole<SearchRequest>({
       base: undefined,
       dbName: '',
@@ -246,7 +246,7 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
       subReqs: [],
       exprTemplateValues,
       functionScore: functionScore(options.score, options.boosts),
-      namespace: undefined,
+      namespace: read.namespace,
       highlighter: highlighterOf(options.highlight),
       searchAggregation: undefined,
       functionChains: [],

@@ -7,7 +7,7 @@ import type { Where } from '#client/filters/filter-types.js';
 import { type BatchRules, batchOfColumns, batchOfRows, type SentBatch } from '#client/rows/batches.js';
 import type { ColumnValues } from '#client/rows/columns-in.js';
 import { type Keys, keysOf } from '#client/rows/results.js';
-import type { Declaration } from '#client/schema/collection.js';
+import type { AnyDeclaration } from '#client/schema/collection.js';
 import { dataTypes } from '#client/schema/field-spec.js';
 import type {
   Fields,
@@ -55,8 +55,8 @@ export class WriteCalls<F extends Fields, Dynamic extends boolean> extends Searc
   readonly insert: Insert<F, Dynamic>;
   readonly upsert: Upsert<F, Dynamic>;
 
-  constructor(caller: Caller, declaration: Declaration<F, Dynamic>) {
-    super(caller, declaration);
+  constructor(caller: Caller, declaration: AnyDeclaration<F, Dynamic>, namespace?: string) {
+    super(caller, declaration, namespace);
     const insertRows = async (rows: AnyRows, options?: WriteOptions) =>
       this.#insert(batchOfRows(declaration, rows, INSERTED), options);
     const insertColumns = async (columns: AnyColumns, options?: WriteOptions) =>
@@ -80,6 +80,7 @@ export class WriteCalls<F extends Fields, Dynamic extends boolean> extends Searc
     const request = {
       collectionName: this.declaration.name,
       partitionName: options.partition ?? '',
+      namespace: this.rowsOf,
       ...this.#targetText(target),
     };
     if (request.expr === '')
@@ -108,7 +109,8 @@ export class WriteCalls<F extends Fields, Dynamic extends boolean> extends Searc
   }
 
   #request({ fieldsData, numRows }: SentBatch, { partition = '' }: WriteOptions) {
-    return { collectionName: this.declaration.name, partitionName: partition, fieldsData, numRows };
+    const { name } = this.declaration;
+    return { collectionName: name, partitionName: partition, namespace: this.rowsOf, fieldsData, numRows };
   }
 
   async #written<Method extends 'insert' | 'upsert' | 'delete'>(

@@ -1,5 +1,5 @@
 // From `where` of a call to a filter: the fields of a declaration as the beginnings of conditions, made once a declaration.
-import type { Declaration } from '#client/schema/collection.js';
+import type { AnyDeclaration } from '#client/schema/collection.js';
 import type { Fields } from '#client/schema/row-types.js';
 import { FieldFilter, quoted } from './field-filter.js';
 import { Filter } from './filter.js';
@@ -22,7 +22,7 @@ const dynamicFilter: DynamicFilter = (key) =>
 
 /** @returns undefined where nothing is asked for */
 export function filterOf<F extends Fields, Dynamic extends boolean>(
-  declaration: Declaration<F, Dynamic>,
+  declaration: AnyDeclaration<F, Dynamic>,
   where: Where<F, Dynamic> | undefined,
 ): Filter | undefined {
   if (where === undefined || where instanceof Filter) return where;
@@ -32,6 +32,6 @@ export function filterOf<F extends Fields, Dynamic extends boolean>(
 
 /** A filter over the fields of a declaration, made once and used in many calls. */
 export const where = <F extends Fields, Dynamic extends boolean>(
-  declaration: Declaration<F, Dynamic>,
+  declaration: AnyDeclaration<F, Dynamic>,
   condition: Exclude<Where<F, Dynamic>, Filter>,
 ): Filter => filterOf(declaration, condition) ?? new Filter([''], []);

@@ -1,6 +1,6 @@
 // Batches of a write: rows, or columns, to the fields of a request with one number of rows.
 import { ClientError } from '#client/errors.js';
-import type { Declaration } from '#client/schema/collection.js';
+import type { AnyDeclaration } from '#client/schema/collection.js';
 import { dataTypes } from '#client/schema/field-spec.js';
 import type { FieldData } from '#proto/milvus/schema.js';
 import { type ColumnValues, sentColumn } from './columns-in.js';
@@ -22,7 +22,11 @@ export interface BatchRules {
 type AnyRow = Readonly<Record<string, unknown>>;
 
 /** @throws InvalidRequestError for a name or value that does not fit */
-export function batchOfRows(declaration: Declaration, rows: readonly AnyRow[], rules: BatchRules): SentBatch {
+export function batchOfRows(
+  declaration: AnyDeclaration,
+  rows: readonly AnyRow[],
+  rules: BatchRules,
+): SentBatch {
   checkNotEmpty(declaration, rows.length);
   const fieldsData: FieldData[] = [];
   for (const [name, { spec }] of Object.entries(declaration.fields)) {
@@ -41,13 +45,13 @@ export function batchOfRows(declaration: Declaration, rows: readonly AnyRow[], r
   return { fieldsData: dynamic === undefined ? fieldsData : [...fieldsData, dynamic], numRows: rows.length };
 }
 
-function checkNotEmpty({ name }: Declaration, count: number): void {
+function checkNotEmpty({ name }: AnyDeclaration, count: number): void {
   if (count === 0) throw ClientError.ofInput(`no rows are written to ${name}, expected at least one`);
 }
 
 /** Keys of rows that are no fields, as one JSON object a row. */
 function dynamicField(
-  { name, fields, settings }: Declaration,
+  { name, fields, settings }: AnyDeclaration,
   rows: readonly AnyRow[],
   rules: BatchRules,
 ): FieldData | undefined {
@@ -80,7 +84,7 @@ function dynamicField(
 
 /** @throws InvalidRequestError for a name or value that does not fit, and columns of several lengths */
 export function batchOfColumns(
-  declaration: Declaration,
+  declaration: AnyDeclaration,
   columns: Readonly<Record<string, ColumnValues | undefined>>,
 ): SentBatch {
   let numRows = -1;

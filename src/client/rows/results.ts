@@ -1,6 +1,6 @@
 // What reads answer: columns, and rows that are made when they are looked at. An answer of ten thousand rows of which a program takes the
 // first costs one row.
-import type { Declaration } from '#client/schema/collection.js';
+import type { AnyDeclaration } from '#client/schema/collection.js';
 import { specOf } from '#client/schema/collection.js';
 import { dataTypes } from '#client/schema/field-spec.js';
 import type { FieldData, IDs } from '#proto/milvus/schema.js';
@@ -14,7 +14,7 @@ interface Table {
 
 const NO_FIELDS: Table = { columns: new Map(), dynamic: undefined };
 
-export function tableOf(declaration: Declaration, fields: readonly FieldData[], length: number): Table {
+export function tableOf(declaration: AnyDeclaration, fields: readonly FieldData[], length: number): Table {
   if (fields.length === 0) return NO_FIELDS;
   const columns = new Map<string, ReadColumn>();
   let dynamic: ReadColumn | undefined;

@@ -5,6 +5,12 @@ import { ClientError } from '#client/errors.js';
 import type { FieldSpec } from './field-spec.js';
 import type { Fields } from './row-types.js';
 
+/**
+ * Where rows of a namespace are. `partition_key`: with those of others, and a namespace is there with its first row. `partition`: in a
+ * partition of their own, which `namespaces.create` makes, and a key of one is no key of another.
+ */
+export type NamespaceMode = 'partition_key' | 'partition';
+
 export interface CollectionSettings<Dynamic extends boolean = boolean> {
   /** Rows may have keys of their own, beside the fields. */
   readonly dynamic?: Dynamic;
@@ -14,9 +20,12 @@ export interface CollectionSettings<Dynamic extends boolean = boolean> {
   readonly partitions?: number;
   /** Properties of the collection, `{ 'collection.ttl.seconds': '3600' }`. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Every write and read is of one namespace: the rows of a tenant. */
+  readonly namespaces?: NamespaceMode | undefined;
 }
 
-export interface Declaration<F extends Fields = Fields, Dynamic extends boolean = boolean> {
+/** What is declared, with namespaces or without. */
+export interface AnyDeclaration<F extends Fields = Fields, Dynamic extends boolean = boolean> {
   readonly name: string;
   readonly fields: F;
   readonly settings: CollectionSettings<Dynamic>;
@@ -24,23 +33,44 @@ export interface Declaration<F extends Fields = Fields, Dynamic extends boolean 
   readonly key: string;
 }
 
+/** The third type says whether it has namespaces, and with it what a client lets do with it. */
+export interface Declaration<
+  F extends Fields = Fields,
+  Dynamic extends boolean = boolean,
+  Mode extends NamespaceMode | undefined = undefined,
+> extends AnyDeclaration<F, Dynamic> {
+  readonly namespaces: Mode;
+}
+
 /**
  * Declares a collection.
  * @throws ClientError when there is not exactly one primary key
  */
-export function collection<const F extends Fields, const Dynamic extends boolean = false>(
+export function collection<
+  const F extends Fields,
+  const Dynamic extends boolean = false,
+  const Mode extends NamespaceMode | undefined = undefined,
+>(
   name: string,
   fields: F,
-  settings: CollectionSettings<Dynamic> = {},
-): Declaration<F, Dynamic> {
+  settings: CollectionSettings<Dynamic> & { readonly namespaces?: Mode } = {},
+): Declaration<F, Dynamic, Mode> {
   const keys = Object.entries(fields).filter(([, { spec }]) => spec.isPrimaryKey === true);
   const [key] = keys;
   if (key === undefined || keys.length > 1)
     throw ClientError.ofInput(
       `collection ${name}: ${keys.length} fields are primary keys, expected one; write int64().primaryKey() or varchar(64).primaryKey()`,
     );
-  return { name, fields, settings, key: key[0] };
+  return { name, fields, settings, key: key[0], namespaces: checkedMode(name, settings.namespaces) as Mode };
 }
 
-export const specOf = (declaration: Declaration, name: string): FieldSpec | undefined =>
+/** Programs without types may say anything. @throws ClientError */
+function checkedMode(name: string, mode: NamespaceMode | undefined): NamespaceMode | undefined {
+  if (mode === undefined || mode === 'partition_key' || mode === 'partition') return mode;
+  throw ClientError.ofInput(
+    `collection ${name}: namespaces is ${JSON.stringify(mode)}, expected 'partition_key' or 'partition'`,
+  );
+}
+
+export const specOf = (declaration: AnyDeclaration, name: string): FieldSpec | undefined =>
   Object.hasOwn(declaration.fields, name) ? declaration.fields[name]?.spec : undefined;

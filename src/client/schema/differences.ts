@@ -4,9 +4,9 @@
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { IndexDescription } from '#proto/milvus/milvus.js';
 import type { CollectionSchema, FieldSchema, StructArrayFieldSchema } from '#proto/milvus/schema.js';
-import type { Declaration } from './collection.js';
+import type { AnyDeclaration } from './collection.js';
 import { dataTypes, type FieldSpec, type TypeName } from './field-spec.js';
-import { type DeclaredIndex, fieldMessage, indexesOf, structMessage } from './messages.js';
+import { type DeclaredIndex, fieldMessage, indexesOf, NAMESPACE_MODE, structMessage } from './messages.js';
 
 export type Mend =
   | { readonly kind: 'add field'; readonly name: string; readonly spec: FieldSpec }
@@ -34,10 +34,11 @@ export interface FoundCollection {
   readonly indexes: readonly IndexDescription[];
 }
 
-export function differencesOf(declaration: Declaration, found: FoundCollection): Difference[] {
+export function differencesOf(declaration: AnyDeclaration, found: FoundCollection): Difference[] {
   return [
     ...fieldDifferences(declaration, found.schema),
     ...dynamicDifference(declaration, found.schema),
+    ...namespaceDifference(declaration, found),
     ...propertyDifferences(declaration, found.properties),
     ...indexDifferences(declaration, found.indexes),
   ];
@@ -88,7 +89,7 @@ const shown = (aspects: Aspects): string =>
 /** A message with every field that `aspectsOf` reads. */
 const declaredField = (name: string, spec: FieldSpec): Described => fieldMessage(name, spec) as Described;
 
-function fieldDifferences({ fields }: Declaration, schema: CollectionSchema): Difference[] {
+function fieldDifferences({ fields }: AnyDeclaration, schema: CollectionSchema): Difference[] {
   const there = new Map<string, FieldSchema | StructArrayFieldSchema>(
     [...schema.fields, ...schema.structArrayFields]
       .filter((field) => !('isDynamic' in field && field.isDynamic))
@@ -186,14 +187,30 @@ function structDifferences(name: string, spec: FieldSpec, found: StructArrayFiel
   return [...declared, ...[...there].map(([member, field]) => extraField(of(member), field))];
 }
 
-function dynamicDifference({ settings }: Declaration, schema: CollectionSchema): Difference[] {
+function dynamicDifference({ settings }: AnyDeclaration, schema: CollectionSchema): Difference[] {
   const declared = settings.dynamic ?? false;
   if (declared === schema.enableDynamicField) return [];
   const [one, other] = [String(declared), String(schema.enableDynamicField)];
   return [{ kind: 'changed', what: 'dynamic', declared: one, found: other, mend: undefined }];
 }
 
-function propertyDifferences({ settings }: Declaration, properties: readonly KeyValuePair[]): Difference[] {
+/** Whose rows are whose is fixed at the creation. */
+function namespaceDifference(
+  { settings }: AnyDeclaration,
+  { schema, properties }: FoundCollection,
+): Difference[] {
+  const declared = settings.namespaces ?? 'none';
+  const mode = properties.find(({ key }) => key === NAMESPACE_MODE)?.value ?? 'partition_key';
+  const found = schema.enableNamespace ? mode : 'none';
+  return declared === found
+    ? []
+    : [{ kind: 'changed', what: 'namespaces', declared, found, mend: undefined }];
+}
+
+function propertyDifferences(
+  { settings }: AnyDeclaration,
+  properties: readonly KeyValuePair[],
+): Difference[] {
   return Object.entries(settings.properties ?? {}).flatMap(([key, value]): Difference[] => {
     const found = properties.find((pair) => pair.key === key)?.value;
     if (found === value) return [];
@@ -203,7 +220,7 @@ function propertyDifferences({ settings }: Declaration, properties: readonly Key
   });
 }
 
-function indexDifferences(declaration: Declaration, found: readonly IndexDescription[]): Difference[] {
+function indexDifferences(declaration: AnyDeclaration, found: readonly IndexDescription[]): Difference[] {
   return indexesOf(declaration).flatMap((index): Difference[] => {
     const { field, spec } = index;
     const there = found.find((one) => one.fieldName === field);

@@ -2,8 +2,11 @@
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { FieldSchema, StructArrayFieldSchema, ValueField } from '#proto/milvus/schema.js';
 import type { DeepPartial } from '#rpc/service.js';
-import type { Declaration } from './collection.js';
+import type { AnyDeclaration } from './collection.js';
 import { type DefaultValue, dataTypes, type FieldSpec, type IndexSpec, isVectorName } from './field-spec.js';
+
+/** The property that says where rows of a namespace are; `partition_key` where it is not set. */
+export const NAMESPACE_MODE = 'namespace.mode';
 
 export const pairsOf = (record: Readonly<Record<string, string>>): KeyValuePair[] =>
   Object.entries(record).map(([key, value]) => ({ key, value }));
@@ -53,14 +56,21 @@ export function structMessage(name: string, spec: FieldSpec): DeepPartial<Struct
 
 const isStruct = (spec: FieldSpec): boolean => spec.type === 'ArrayOfStruct';
 
+/** Properties that the declaration names, and the mode of its namespaces where that is not the usual one. */
+export const declaredProperties = ({ settings }: AnyDeclaration): Readonly<Record<string, string>> => ({
+  ...(settings.namespaces === 'partition' ? { [NAMESPACE_MODE]: 'partition' } : {}),
+  ...settings.properties,
+});
+
 /** Bytes of the schema. The messages of the protocol are loaded for it. */
-export async function schemaBytes({ name, fields, settings }: Declaration): Promise<Uint8Array> {
+export async function schemaBytes({ name, fields, settings }: AnyDeclaration): Promise<Uint8Array> {
   const { CollectionSchema } = await import('#proto/milvus/schema.js');
   const specs = Object.entries(fields).map(([field, { spec }]) => [field, spec] as const);
   const message = CollectionSchema.fromPartial({
     name,
     description: settings.description ?? '',
     enableDynamicField: settings.dynamic ?? false,
+    enableNamespace: settings.namespaces !== undefined,
     fields: specs.filter(([, spec]) => !isStruct(spec)).map(([field, spec]) => fieldMessage(field, spec)),
     structArrayFields: specs
       .filter(([, spec]) => isStruct(spec))
@@ -86,7 +96,7 @@ export interface DeclaredIndex {
 }
 
 /** Vector fields have an index in any case, others where the declaration says so. */
-export function indexesOf({ fields }: Declaration): DeclaredIndex[] {
+export function indexesOf({ fields }: AnyDeclaration): DeclaredIndex[] {
   return Object.entries(fields).flatMap(([name, { spec }]) => {
     const own = indexOf(name, spec);
     const members = Object.entries(spec.members ?? {}).flatMap(([member, memberSpec]) =>
