@@ -128,7 +128,7 @@ async function buildStreamingNode(parts: NodeParts): Promise<BuiltRole> {
 async function buildQueryCoord(parts: NodeParts): Promise<BuiltRole> {
   const { config, peers, closers } = parts;
   const platform = await parts.platformOf('query-coord');
-  const queryCoord = new QueryCoord(platform, config, peers);
+  const queryCoord = await QueryCoord.open(platform, config, peers);
   parts.serve(QueryCoordDefinition, queryCoord.handlers);
   parts.setHealthy('query-coord');
   closers.add('query-coord', () => queryCoord.close());

@@ -47,7 +47,7 @@ async function start(cluster: SimulatedCluster) {
     { id: 2n, vchannel: 'b', partitionId: 71n },
     { id: 3n, vchannel: 'a', partitionId: -1n, isLevelZero: true },
   ];
-  const queryCoord = new QueryCoord(
+  const queryCoord = await QueryCoord.open(
     platform,
     { targetCheckIntervalMs: CHECK_MS },
     {
@@ -92,7 +92,7 @@ async function start(cluster: SimulatedCluster) {
       }),
     },
   );
-  await queryCoord.start();
+  queryCoord.start();
   return {
     cluster,
     platform,

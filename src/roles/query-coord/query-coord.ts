@@ -64,7 +64,7 @@ export class QueryCoord {
   #timer: Timer | undefined;
   #closed = false;
 
-  constructor(platform: Platform, settings: QueryCoordSettings, peers: QueryCoordPeers) {
+  private constructor(platform: Platform, settings: QueryCoordSettings, peers: QueryCoordPeers) {
     this.#platform = platform;
     this.#settings = settings;
     this.#peers = peers;
@@ -94,11 +94,21 @@ export class QueryCoord {
     });
   }
 
-  async start(): Promise<void> {
-    await this.#records.load();
-    await this.#groups.load();
-    for (const definition of this.#records.records.values())
-      this.#loaded.set(definition.collectionId, freshly(definition, this.#platform.clock));
+  /** It knows what is loaded before it is asked: a load that it does not know would be answered as none, and its release as done. */
+  static async open(
+    platform: Platform,
+    settings: QueryCoordSettings,
+    peers: QueryCoordPeers,
+  ): Promise<QueryCoord> {
+    const queryCoord = new QueryCoord(platform, settings, peers);
+    await queryCoord.#records.load();
+    await queryCoord.#groups.load();
+    for (const definition of queryCoord.#records.records.values())
+      queryCoord.#loaded.set(definition.collectionId, freshly(definition, platform.clock));
+    return queryCoord;
+  }
+
+  start(): void {
     // Each shard is asked in the background; searches wait for the answer within their deadline.
     for (const id of this.#loaded.keys()) this.#syncSoon(id);
     this.#scheduleCheck();

@@ -1,0 +1,163 @@
+// What a client sees while coordinators take over: whoever answers knows what the one before it knew, and who does not know yet is not asked.
+import { expect, test } from 'vitest';
+import { deferred } from '#base/async.js';
+import {
+  type MemoryPlatform,
+  openMemoryPlatform,
+  type SimulatedCluster,
+  simulatedCluster,
+} from '#platform/memory/memory-platform.js';
+import { MemoryTransport } from '#platform/memory/memory-transport.js';
+import type { MetaStore } from '#platform/meta-store.js';
+import { LoadState } from '#proto/milvus/common.js';
+import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
+import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
+import { type RoleName, roleNames } from '#rpc/role-names.js';
+import { type Client, remoteClient } from '#rpc/service.js';
+import { type Config, defaultConfig } from './config.js';
+import { startNode } from './node.js';
+
+const coordinators: readonly RoleName[] = ['root-coord', 'data-coord', 'query-coord'];
+const workers = roleNames.filter((role) => !coordinators.includes(role));
+const PORT = 7000;
+
+const configOf = (host: string, roles: readonly RoleName[]): Config => ({
+  ...defaultConfig,
+  ...{ roles: roleNames.filter((role) => roles.includes(role)), host, internalHost: host },
+  internalPort: PORT,
+  sessions: { ttlMs: 2400, exclusiveRoles: coordinators },
+});
+
+/** What is read below the prefix waits until it is let go. */
+function held(store: MetaStore, prefix: string): { readonly store: MetaStore; readonly letGo: () => void } {
+  const gate = deferred<void>();
+  return {
+    letGo: () => gate.resolve(),
+    store: {
+      get: (key) => store.get(key),
+      range: async (of) => {
+        if (of.startsWith(prefix)) await gate.promise;
+        return store.range(of);
+      },
+      transact: (compares, operations) => store.transact(compares, operations),
+      watch: (of, onEvent) => store.watch(of, onEvent),
+    },
+  };
+}
+
+function clientOf({ network }: SimulatedCluster): Client<typeof MilvusServiceDefinition> {
+  const connection = new MemoryTransport(network, 'client').connect('work:19530');
+  return remoteClient(MilvusServiceDefinition, (path, request, context) =>
+    connection.call(path, request, { ...context, deadlineMs: network.world.clock.now() + 30_000 }),
+  );
+}
+
+const schemaOf = (name: string): Uint8Array =>
+  CollectionSchema.encode(
+    CollectionSchema.fromPartial({
+      name,
+      fields: [
+        { name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
+        { name: 'vec', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '4' }] },
+      ],
+    }),
+  ).finish();
+
+/** A cluster whose coordinator has died, while the next one waits for what it reads below the prefix. */
+async function whileTakenOver(prefix: string) {
+  const cluster = simulatedCluster(21);
+  const { world } = cluster;
+  const open = (host: string): MemoryPlatform => openMemoryPlatform({ cluster, host });
+  const first = open('first');
+  await world.runUntil(
+    Promise.all([
+      startNode(first, configOf('first', coordinators)),
+      startNode(open('work'), configOf('work', workers)),
+    ]),
+  );
+  const client = clientOf(cluster);
+  const make = async (collectionName: string): Promise<void> => {
+    await client.createCollection({ collectionName, schema: schemaOf(collectionName) });
+    const extraParams = Object.entries({ index_type: 'FLAT', metric_type: 'L2' });
+    const params = extraParams.map(([key, value]) => ({ key, value }));
+    await client.createIndex({ collectionName, fieldName: 'vec', extraParams: params });
+  };
+  const prepare = async (): Promise<void> => {
+    for (const name of ['books', 'loaded', 'old']) await make(name);
+    for (const collectionName of ['loaded', 'books']) await client.loadCollection({ collectionName });
+  };
+  await world.runUntil(prepare());
+  first.crash();
+  const next = open('next');
+  const { store, letGo } = held(next.metaStore, prefix);
+  const starting = startNode({ ...next, metaStore: store }, configOf('next', coordinators));
+  // Its session is over, and the next one has come to where it waits.
+  await world.advance(6000);
+  return {
+    client,
+    world,
+    make,
+    /** What the calls gave that begin now; those of the window first, then the others. */
+    outcomes: async (calls: Readonly<Record<string, Promise<unknown>>>) => {
+      const early = new Set<string>();
+      const outcomes: Record<string, unknown> = {};
+      let isOpen = false;
+      const all = Object.entries(calls).map(async ([name, call]) => {
+        outcomes[name] = await call.catch((error: unknown) => error);
+        if (!isOpen) early.add(name);
+      });
+      await world.advance(3000);
+      isOpen = true;
+      letGo();
+      await world.runUntil(Promise.all([...all, starting]));
+      return { outcomes, early };
+    },
+  };
+}
+
+test.each([
+  ['what is loaded', 'querycoord-collection-loadinfo/'],
+  ['what is defined', 'root-coord/collection/'],
+  ['segments and channels', 'datacoord-meta/'],
+])('a coordinator that has not read %s yet says of nothing that it is not there', async (_what, prefix) => {
+  const { client, make, outcomes, world } = await whileTakenOver(prefix);
+  const books = { collectionName: 'books' };
+  const { outcomes: of } = await outcomes({
+    describe: client.describeCollection(books),
+    query: client.query({ ...books, outputFields: ['count(*)'] }),
+    state: client.getLoadState(books),
+    load: client.loadCollection(books),
+    alter: client.alterCollection({
+      ...books,
+      properties: [{ key: 'collection.ttl.seconds', value: '86400' }],
+    }),
+    drop: client.dropCollection({ collectionName: 'old' }),
+    create: make('new'),
+    release: client.releaseCollection({ collectionName: 'loaded' }),
+  });
+  for (const [name, outcome] of Object.entries(of))
+    expect(outcome instanceof Error ? `${name}: ${outcome.message}` : name).toBe(name);
+  // It may be brought to its nodes anew, but it is loaded.
+  const states = [LoadState.LoadStateLoaded, LoadState.LoadStateLoading];
+  expect(of).toMatchObject({
+    describe: { collectionName: 'books' },
+    state: { state: expect.toBeOneOf(states) },
+  });
+  // And what was answered is so.
+  const after = world.runUntil(
+    Promise.all([
+      client.getLoadState({ collectionName: 'loaded' }),
+      client.getLoadState(books),
+      client.showCollections({}),
+      client.describeCollection(books),
+    ]),
+  );
+  expect(await after).toMatchObject([
+    { state: LoadState.LoadStateNotLoad },
+    { state: LoadState.LoadStateLoaded },
+    {
+      collectionNames: expect.toSatisfy((names: string[]) => [...names].sort().join() === 'books,loaded,new'),
+    },
+    { properties: expect.arrayContaining([expect.objectContaining({ key: 'collection.ttl.seconds' })]) },
+  ]);
+});
