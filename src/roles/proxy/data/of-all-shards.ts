@@ -2,13 +2,14 @@
 // say; an insert of which one shard has its rows must not end with such a code because another shard was full.
 import { ElanusError, type ErrorKey } from '#base/errors.js';
 
-/** By these a client knows that nothing was done. */
+/** By these a client knows that nothing was done, and sends all of it again: by the last one after a new look at the schema. */
 const refusals: ReadonlySet<ErrorKey> = new Set<ErrorKey>([
   'service_not_ready',
   'session_suspended',
   'queue_full',
   'rate_limit',
   'memory_insufficient',
+  'schema_mismatch',
 ]);
 const isRefusal = (error: unknown): error is ElanusError =>
   error instanceof ElanusError && refusals.has(error.key);

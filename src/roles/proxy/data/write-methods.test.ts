@@ -51,6 +51,7 @@ const idsOf = ({ IDs }: MutationResult): bigint[] =>
 function openWrites(change: Parameters<typeof collectionRecord>[0] = {}) {
   const appended: AppendRequest[] = [];
   let failing: string | undefined;
+  let failure = new ElanusError('queue_full', 'too much at once');
   const proxy = openProxyWorld(
     {
       rootCoord: {
@@ -59,7 +60,7 @@ function openWrites(change: Parameters<typeof collectionRecord>[0] = {}) {
       },
       streamingNode: {
         append: async (request) => {
-          if (request.vchannel === failing) throw new ElanusError('queue_full', 'too much at once');
+          if (request.vchannel === failing) throw failure;
           appended.push(request);
           return { timestamp: BigInt(50 + VCHANNELS.indexOf(request.vchannel)) };
         },
@@ -70,8 +71,9 @@ function openWrites(change: Parameters<typeof collectionRecord>[0] = {}) {
   return {
     ...proxy,
     appended,
-    fail: (vchannel: string) => {
+    fail: (vchannel: string, how = failure) => {
       failing = vchannel;
+      failure = how;
     },
   };
 }
@@ -147,6 +149,17 @@ describe('insert', () => {
     expect(await call('insert', rows(others))).toMatchObject({
       status: { code: 4, reason: 'too much at once', retriable: true },
     });
+  });
+
+  it('does not ask for a new schema and the same rows again where one shard has its part', async () => {
+    const { call, fail } = openWrites();
+    fail(VCHANNELS[1] ?? '', new ElanusError('schema_mismatch', 'rows of another schema'));
+    // By code 109 clients describe the collection again and send all rows once more.
+    expect(await call('insert', rows(KEYS))).toMatchObject({
+      status: { code: 2, reason: expect.stringMatching(/rows of another schema.*1 of 2 shards have their part/) },
+    });
+    const others = KEYS.filter((key) => shardOf(key) === 1);
+    expect(await call('insert', rows(others))).toMatchObject({ status: { code: 109 } });
   });
 
   it('takes keys from the oracle where the collection gives them', async () => {
