@@ -9,7 +9,7 @@ const repeatable: ReadonlySet<string> = new Set([
   'explain',
   // root-coord
   ...['indexStates', 'flushCollection', 'segmentFlushCompleted'],
-  // What is there as it is asked for is a success. Drops are not among these: a name may mean something else by then.
+  // What is there as it is asked for is a success.
   ...['createCollection', 'createPartition', 'createIndex'],
   // data-coord
   ...['watchChannels', 'flush', 'acquireChannels', 'commitFlush', 'saveIndexFile', 'dropIndexFiles'],
@@ -23,7 +23,15 @@ const repeatable: ReadonlySet<string> = new Set([
   ...['searchSegments', 'retrieveSegments', 'fetchSegmentRows', 'segmentTermStatistics', 'memoryState'],
 ]);
 
-export const isRepeatable = (method: string): boolean => reads.test(method) || repeatable.has(method);
+/** A drop that names what it drops by its id too finds it gone when it comes again, whatever has the name by then. */
+const idOfDrop: Readonly<Record<string, string>> = { dropCollection: 'id', dropPartition: 'partitionId' };
+function isDropById(method: string, request: unknown): boolean {
+  const id: unknown = Reflect.get(Object(request), idOfDrop[method] ?? '');
+  return typeof id === 'bigint' && id !== 0n;
+}
+
+export const isRepeatable = (method: string, request: unknown): boolean =>
+  reads.test(method) || repeatable.has(method) || isDropById(method, request);
 
 /** What says that the process that was asked is gone, or has nothing to say any more. */
 export const isOfGoneProcess = (error: unknown): boolean =>

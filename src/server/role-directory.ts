@@ -123,7 +123,7 @@ export class RoleDirectory implements RoleNodes {
       try {
         if (targets.length > 0) return await this.#sent(definition, key, targets, request, context);
       } catch (error) {
-        const mayGoOn = isUnseen(error) || (isRepeatable(key) && isOfGoneProcess(error));
+        const mayGoOn = isUnseen(error) || (isRepeatable(key, request) && isOfGoneProcess(error));
         if (!mayGoOn) throw error;
         failure = error;
       }

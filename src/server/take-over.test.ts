@@ -63,6 +63,26 @@ const schemaOf = (name: string): Uint8Array =>
     }),
   ).finish();
 
+async function makeCollection(client: ReturnType<typeof clientOf>, collectionName: string): Promise<void> {
+  await client.createCollection({ collectionName, schema: schemaOf(collectionName) });
+  const params = Object.entries({ index_type: 'FLAT', metric_type: 'L2' });
+  const extraParams = params.map(([key, value]) => ({ key, value }));
+  await client.createIndex({ collectionName, fieldName: 'vec', extraParams });
+}
+
+/** The process dies over the next change of a record below the prefix once it is due: the change is made and not answered. */
+function dyingAt(platform: MemoryPlatform, prefix: string, isDue: () => boolean): MemoryPlatform {
+  const { metaStore } = platform;
+  const transact: MetaStore['transact'] = async (compares, operations) => {
+    const revision = await metaStore.transact(compares, operations);
+    const isMeant = operations.some((one) => one.kind === 'put' && one.key.startsWith(prefix));
+    if (!isMeant || !isDue()) return revision;
+    platform.crash();
+    return new Promise(() => {});
+  };
+  return { ...platform, metaStore: { ...held(metaStore, 'none').store, transact } };
+}
+
 /** A cluster whose coordinator has died, while the next one waits for what it reads below the prefix. */
 async function whileTakenOver(prefix: string) {
   const cluster = simulatedCluster(21);
@@ -76,12 +96,7 @@ async function whileTakenOver(prefix: string) {
     ]),
   );
   const client = clientOf(cluster);
-  const make = async (collectionName: string): Promise<void> => {
-    await client.createCollection({ collectionName, schema: schemaOf(collectionName) });
-    const extraParams = Object.entries({ index_type: 'FLAT', metric_type: 'L2' });
-    const params = extraParams.map(([key, value]) => ({ key, value }));
-    await client.createIndex({ collectionName, fieldName: 'vec', extraParams: params });
-  };
+  const make = (name: string): Promise<void> => makeCollection(client, name);
   const prepare = async (): Promise<void> => {
     for (const name of ['books', 'loaded', 'old']) await make(name);
     for (const collectionName of ['loaded', 'books']) await client.loadCollection({ collectionName });
@@ -160,4 +175,42 @@ test.each([
     },
     { properties: expect.arrayContaining([expect.objectContaining({ key: 'collection.ttl.seconds' })]) },
   ]);
+});
+
+test('a drop of a collection, or of a partition, is carried to its end by whoever takes over', async () => {
+  const cluster = simulatedCluster(22);
+  const { world } = cluster;
+  let isDue = false;
+  const first = dyingAt(
+    openMemoryPlatform({ cluster, host: 'first' }),
+    'root-coord/collection/',
+    () => isDue,
+  );
+  const open = (host: string, roles: readonly RoleName[]) =>
+    startNode(openMemoryPlatform({ cluster, host }), configOf(host, roles));
+  await world.runUntil(
+    Promise.all([startNode(first, configOf('first', coordinators)), open('work', workers)]),
+  );
+  const client = clientOf(cluster);
+  await world.runUntil(makeCollection(client, 'c').then(() => makeCollection(client, 'd')));
+  const partition = { collectionName: 'd', partitionName: 'p' };
+  await world.runUntil(client.createPartition(partition));
+  for (const [host, drop] of [
+    ['second', () => client.dropCollection({ collectionName: 'c' })],
+    ['third', () => client.dropPartition(partition)],
+  ] as const) {
+    isDue = true;
+    const standing = startNode(
+      dyingAt(openMemoryPlatform({ cluster, host }), 'root-coord/collection/', () => isDue),
+      configOf(host, coordinators),
+    );
+    const dropped = drop().finally(() => {});
+    await world.advance(10);
+    isDue = false;
+    await world.runUntil(Promise.all([dropped, standing]));
+  }
+  const [{ collectionNames }, { partitionNames }] = await world.runUntil(
+    Promise.all([client.showCollections({}), client.showPartitions({ collectionName: 'd' })]),
+  );
+  expect([collectionNames, partitionNames]).toEqual([['d'], ['_default']]);
 });

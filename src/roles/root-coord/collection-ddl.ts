@@ -28,6 +28,8 @@ import { physicalOf } from './definition-catalog.js';
 import type { PartitionDdl } from './partition-ddl.js';
 
 const SHARDS_MAX = 16;
+/** A drop is answered after this also while its data is still being removed, in ms: no call finds the collection any more, and its name is free. */
+const DROP_ANSWER_MS = 2000;
 
 export class CollectionDdl {
   readonly #parts: DdlParts;
@@ -161,7 +163,7 @@ export class CollectionDdl {
     const { catalog } = this.#parts;
     const database = catalog.database(ref.database).name;
     return this.#locks.collection({ ...ref, database }, async () => {
-      const record = ref.id !== 0n ? catalog.byId(ref.id) : catalog.byName(database, ref.name);
+      const record = droppedBy(ref, catalog.byName(database, ref.name), catalog.byId(ref.id));
       if (ref.id === 0n && catalog.byAlias(database, ref.name) !== undefined) {
         throw new ElanusError(
           'alias_not_found',
@@ -175,7 +177,12 @@ export class CollectionDdl {
   async #dropNow(record: Collection): Promise<void> {
     // The tombstone first: from here the collection is gone for everyone, and what a failure or a restart leaves is cleared later.
     await this.#parts.catalog.saveCollection(moveCollection(record, 'drop'));
-    await this.#clear(record);
+    const over = new AbortController();
+    const { timers } = this.#parts.platform;
+    await Promise.race([
+      this.#clear(record).finally(() => over.abort()),
+      timers.sleep(DROP_ANSWER_MS, over.signal).catch(() => {}), // Only its end is of interest.
+    ]);
   }
 
   /** Removes what a dropped collection has elsewhere, then its record. */
@@ -217,6 +224,16 @@ export class CollectionDdl {
       }),
     ]);
   }
+}
+
+/** With a name and an id: what has both. One that was dropped by then, or has another name, is not there, and whoever has the name stays. */
+function droppedBy(
+  { name, id }: CollectionRef,
+  named: Collection | undefined,
+  identified: Collection | undefined,
+): Collection | undefined {
+  if (id === 0n) return named;
+  return name === '' || named?.id === id ? identified : undefined;
 }
 
 const isWhole = (record: Collection): boolean => isCreated(record) && record.droppingPartitions.length === 0;

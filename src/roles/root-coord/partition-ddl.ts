@@ -74,7 +74,8 @@ export class PartitionDdl {
       if (ref.partition === DEFAULT_PARTITION)
         throw new ElanusError('refused', 'default partition cannot be deleted; drop the collection instead');
       const partition = record.partitions.find((candidate) => candidate.name === ref.partition);
-      if (partition === undefined) return undefined;
+      if (partition === undefined || (ref.partitionId !== 0n && ref.partitionId !== partition.id))
+        return undefined;
       const load = await peers.queryCoord.loadState({ collectionId: record.id });
       if (load.known && (load.partitionIds.length === 0 || load.partitionIds.includes(partition.id))) {
         throw new ElanusError(

@@ -156,7 +156,10 @@ describe('insert', () => {
     fail(VCHANNELS[1] ?? '', new ElanusError('schema_mismatch', 'rows of another schema'));
     // By code 109 clients describe the collection again and send all rows once more.
     expect(await call('insert', rows(KEYS))).toMatchObject({
-      status: { code: 2, reason: expect.stringMatching(/rows of another schema.*1 of 2 shards have their part/) },
+      status: {
+        code: 2,
+        reason: expect.stringMatching(/rows of another schema.*1 of 2 shards have their part/),
+      },
     });
     const others = KEYS.filter((key) => shardOf(key) === 1);
     expect(await call('insert', rows(others))).toMatchObject({ status: { code: 109 } });
