@@ -237,12 +237,51 @@ export interface SparseLists extends Lists {
   readonly lengths: Uint32Array;
 }
 
-export function sparseLists(memory: WebAssembly.Memory, placement: LoadedIndex['placement']): SparseLists {
-  const ints = (name: string): Uint32Array => {
-    const { offset, bytes } = placement.sections[name] ?? { offset: 0, bytes: 0 };
+interface KeptLists {
+  readonly buffer: ArrayBufferLike;
+  readonly sections: LoadedIndex['placement']['sections'];
+  readonly lists: SparseLists;
+}
+
+/** Making ten views takes a tenth of a short search, and a memory seldom comes with another index. */
+const keptLists = new WeakMap<WebAssembly.Memory, KeptLists>();
+
+const listSections = [
+  'dims',
+  'starts',
+  'block_starts',
+  'block_lasts',
+  'rows',
+  'maxima',
+  'block_maxima',
+  'values',
+  'lengths',
+] as const;
+
+export function sparseLists(memory: WebAssembly.Memory, { sections }: LoadedIndex['placement']): SparseLists {
+  const kept = keptLists.get(memory);
+  if (kept !== undefined && kept.buffer === memory.buffer && areSame(kept.sections, sections))
+    return kept.lists;
+  const lists = viewsOf(memory, sections);
+  keptLists.set(memory, { buffer: memory.buffer, sections, lists });
+  return lists;
+}
+
+/** Placements are copies in every task, so each is compared by what it says. */
+function areSame(one: KeptLists['sections'], other: KeptLists['sections']): boolean {
+  if (one === other) return true;
+  for (const name of listSections) {
+    if (one[name]?.offset !== other[name]?.offset || one[name]?.bytes !== other[name]?.bytes) return false;
+  }
+  return true;
+}
+
+function viewsOf(memory: WebAssembly.Memory, sections: KeptLists['sections']): SparseLists {
+  const ints = (name: (typeof listSections)[number]): Uint32Array => {
+    const { offset, bytes } = sections[name] ?? { offset: 0, bytes: 0 };
     return new Uint32Array(memory.buffer, offset, bytes >> 2);
   };
-  const floats = (name: string): Float32Array => {
+  const floats = (name: (typeof listSections)[number]): Float32Array => {
     const of = ints(name);
     return new Float32Array(of.buffer, of.byteOffset, of.length);
   };

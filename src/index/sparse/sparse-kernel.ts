@@ -70,8 +70,8 @@ export const sparseKernel = new Kernel<SparseKernel>(sparseKernelBase64);
 
 /** Sums of one window of rows. */
 export const SUMS_BYTES = 4096 * 8;
-/** A bit for each of its rows. */
-export const MARKS_BYTES = 4096 / 8;
+/** A bit for each of its rows, behind a bit for each word of these; to a whole line of the cache. */
+export const MARKS_BYTES = 64 + 4096 / 8;
 export const TOP_HEADER_BYTES = 16;
 export const TERM_BYTES = 48;
 export const ORDER_BYTES = 16;
