@@ -1,7 +1,7 @@
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { crc32 } from './crc32.js';
+import { crc32, crc32OfAscii } from './crc32.js';
 
 test('agrees with zlib at any length and alignment, in one piece and in two', () => {
   expect(crc32(new TextEncoder().encode('123456789'))).toBe(0xcbf43926);
@@ -14,4 +14,10 @@ test('agrees with zlib at any length and alignment, in one piece and in two', ()
       expect(crc32(moved.subarray(cut), crc32(moved.subarray(0, cut)))).toBe(wanted);
     }),
   );
+});
+
+test('characters of ASCII without bytes of them', () => {
+  for (const text of ['', 'a', '123456789', '\0\x7f'.repeat(20)])
+    expect(crc32OfAscii(text)).toBe(crc32(new TextEncoder().encode(text)));
+  expect(crc32OfAscii('wort\x80')).toBeUndefined();
 });

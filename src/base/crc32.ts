@@ -50,3 +50,15 @@ export function crc32(bytes: Uint8Array, seed = 0): number {
   }
   return ~bytewise(bytes, at, bytes.length, c) >>> 0;
 }
+
+/** That of the characters of a short text, without bytes of it; undefined where one is not of ASCII. */
+export function crc32OfAscii(text: string): number | undefined {
+  const t0 = table(0);
+  let c = -1;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f) return undefined;
+    c = (t0[(c ^ code) & 255] as number) ^ (c >>> 8);
+  }
+  return ~c >>> 0;
+}

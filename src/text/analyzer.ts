@@ -60,15 +60,37 @@ export class Analyzer implements Tokenizer {
     this.#tokenizer.spans(text, (begin, end, hash, position) => {
       const known = this.#kept.find(text, begin, end, hash);
       const terms =
-        known === undefined ? this.#made(text.slice(begin, end), hash, room) : termsIn(known, room);
+        known < 0 ? this.#made(text.slice(begin, end), hash, room) : termsIn(this.#kept.madeAt(known), room);
       for (let at = 0; at < terms.length; at++) visit(terms[at] as Term, position);
+    });
+  }
+
+  /** The numbers of the terms, of most words without a look at what else was made of them. */
+  hashes(text: string, visit: (hash: number) => void): void {
+    const tokenizer = this.#tokenizer;
+    if (tokenizer.spans === undefined) {
+      this.terms(text, ({ hash }) => visit(hash));
+      return;
+    }
+    const room = new Room(text.length);
+    const kept = this.#kept;
+    tokenizer.spans(text, (begin, end, hash) => {
+      const known = kept.find(text, begin, end, hash);
+      const number = known < 0 ? undefined : kept.numberAt(known);
+      if (number !== undefined) {
+        if (number >= 0) visit(number);
+        return;
+      }
+      const terms =
+        known < 0 ? this.#made(text.slice(begin, end), hash, room) : termsIn(kept.madeAt(known), room);
+      for (const term of terms) visit(term.hash);
     });
   }
 
   #termsOf(word: string, room: Room): readonly Term[] {
     const hash = hashOfWord(word);
     const known = this.#kept.find(word, 0, word.length, hash);
-    return known === undefined ? this.#made(word, hash, room) : termsIn(known, room);
+    return known < 0 ? this.#made(word, hash, room) : termsIn(this.#kept.madeAt(known), room);
   }
 
   #made(word: string, hash: number, room: Room): readonly Term[] {
@@ -77,7 +99,10 @@ export class Analyzer implements Tokenizer {
     for (const filter of this.#filters) words = filtered(words, filter, room);
     const terms = words.map((text) => ({ text: owned(text), hash: termHash(text) }));
     if (word.length > KEPT_LENGTH_MAX) return terms;
-    this.#kept.add(owned(word), hash, { terms, characters: room.taken - before });
+    const characters = room.taken - before;
+    // What takes room has to be asked for it each time.
+    const number = characters > 0 || terms.length > 1 ? undefined : (terms[0]?.hash ?? -1);
+    this.#kept.add(word, hash, { terms, characters }, number);
     return terms;
   }
 }

@@ -48,7 +48,7 @@ class TermCounts {
 
   of(analyzer: Analyzer, text: string): Uint8Array {
     let length = 0;
-    analyzer.terms(text, ({ hash }) => {
+    analyzer.hashes(text, (hash) => {
       if (length === this.#hashes.length) this.#grow();
       this.#hashes[length++] = hash;
     });

@@ -1,7 +1,7 @@
 // Tokenizers without a dictionary: words are what stands between white space, or between anything that is neither letter nor number.
 import type { Emit, Tokenizer, VisitSpan } from '#text/token.js';
 import { HASH_BEGIN, hashOn } from '#text/word-table.js';
-import { beginsWord, continuesWord } from './character-classes.js';
+import { BEGINS, beginsWord, continuesWord, knownClass, UNKNOWN } from './character-classes.js';
 
 /** Runs of letters, numbers and the marks on them. */
 export const standardTokenizer: Tokenizer = {
@@ -20,6 +20,14 @@ function forEachRun(text: string, visit: VisitSpan): void {
     if (!beginsWord(code)) continue;
     let hash = hashedOn(HASH_BEGIN, code);
     while (at < text.length) {
+      const unit = text.charCodeAt(at);
+      const known = knownClass(unit);
+      if (known >= BEGINS) {
+        hash = hashOn(hash, unit);
+        at++;
+        continue;
+      }
+      if (known !== UNKNOWN) break;
       const next = codeAt(text, at);
       if (!continuesWord(next)) break;
       hash = hashedOn(hash, next);

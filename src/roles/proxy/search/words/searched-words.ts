@@ -54,7 +54,7 @@ function countsOf(text: string, { analyzer }: WordsPlan): Counts {
       `a text of the search has ${text.length} characters, expected at most ${TEXT_LENGTH_MAX}; search for fewer words`,
     );
   const counts = new Map<number, number>();
-  analyzer.terms(text, ({ hash }) => counts.set(hash, (counts.get(hash) ?? 0) + 1));
+  analyzer.hashes(text, (hash) => counts.set(hash, (counts.get(hash) ?? 0) + 1));
   return counts;
 }
 
