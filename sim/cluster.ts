@@ -69,6 +69,7 @@ function configOf(host: Host): Config {
     compactedBytesMax: 60_000,
     compactionDelayMs: 1500,
     garbageIntervalMs: 4000,
+    orphanIntervalMs: 9000,
     callDeadlineMs: 8000,
   };
 }

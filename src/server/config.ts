@@ -94,6 +94,8 @@ export interface Config {
   readonly compactionDelayMs: number;
   /** Between two looks for files that nobody needs any more, in ms; a file goes at the second that finds it unused. */
   readonly garbageIntervalMs: number;
+  /** Between two looks for files that nobody names, in ms: what was so at both goes. */
+  readonly orphanIntervalMs: number;
   /** Between two looks whether all that is loaded is served, in ms; notices make it sooner. */
   readonly targetCheckIntervalMs: number;
   /** How long a call may take when the client gives no deadline, in ms. */
@@ -143,6 +145,7 @@ export const defaultConfig: Config = Object.freeze({
   compactedBytesMax: 512 * MiB,
   compactionDelayMs: 5000,
   garbageIntervalMs: 30_000,
+  orphanIntervalMs: 3_600_000,
   targetCheckIntervalMs: 10_000,
   callDeadlineMs: 60_000,
 });

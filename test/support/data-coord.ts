@@ -28,6 +28,7 @@ export const dataCoordSettings = {
   compactedBytesMax: 1 << 20,
   compactionDelayMs: 100,
   garbageIntervalMs: 1000,
+  orphanIntervalMs: 3_600_000,
 };
 export const down = (): Promise<never> => Promise.reject(new ElanusError('service_unavailable', 'down'));
 export interface Fakes {

@@ -27,6 +27,7 @@ import { CollectionLocks } from './collection-locks.js';
 import { DataCatalog } from './data-catalog.js';
 import type { DataCoordPeers } from './data-coord-peers.js';
 import { DataDrops } from './data-drops.js';
+import { OrphanLooks } from './orphan-looks.js';
 import { Orphans } from './orphans.js';
 import { SegmentCommits } from './segment-commits.js';
 
@@ -34,6 +35,8 @@ export interface DataCoordSettings extends CompactionSettings {
   readonly serverId: bigint;
   /** Between two looks for files that nobody needs any more, in ms. */
   readonly garbageIntervalMs: number;
+  /** Between two looks for files that nobody names, in ms. */
+  readonly orphanIntervalMs: number;
 }
 
 export class DataCoord {
@@ -54,6 +57,7 @@ export class DataCoord {
   readonly #compactor: Compactor;
   readonly #lateSeals: LateSeals;
   readonly #garbage: Garbage;
+  readonly #orphanLooks: OrphanLooks;
   /** Ids below it were given before the present owner had the channels. */
   #ownedSince: bigint | undefined;
   #isStarted = false;
@@ -96,6 +100,10 @@ export class DataCoord {
       onSealed: (collectionId, sealedAt) => this.#compactor.fill(collectionId, sealedAt),
     });
     this.#garbage = new Garbage({ ...parts, intervalMs: settings.garbageIntervalMs });
+    this.#orphanLooks = new OrphanLooks({
+      ...{ ...parts, orphans: this.#orphans, intervalMs: settings.orphanIntervalMs },
+      isRewriting: (collectionId) => this.#compactor.watch.running?.collectionId === collectionId,
+    });
     this.dataCoordHandlers = this.#wireHandlers();
   }
 
@@ -106,7 +114,9 @@ export class DataCoord {
   ): Promise<DataCoord> {
     const catalog = await DataCatalog.open(platform.metaStore);
     await finishCommits(catalog, platform);
-    return new DataCoord(platform, settings, peers, catalog);
+    const dataCoord = new DataCoord(platform, settings, peers, catalog);
+    await dataCoord.#orphans.load();
+    return dataCoord;
   }
 
   /** Takes up what a restart interrupted: import jobs, and channels that may not have come to their owner. */
@@ -117,6 +127,7 @@ export class DataCoord {
     this.#imports.resume();
     this.#compactor.start();
     this.#garbage.start();
+    this.#orphanLooks.start();
   }
 
   /** Removes what killed writers left. Whatever it misses is found at the next start. */
@@ -135,6 +146,7 @@ export class DataCoord {
     this.#orphans.close();
     await this.#compactor.close();
     await this.#garbage.close();
+    await this.#orphanLooks.close();
     await this.#imports.close();
     await this.#served.close();
   }

@@ -5,10 +5,13 @@ import type { SegmentRecord } from '#proto/elanus/data.js';
 import { writeManifest } from '#segment/files/manifest.js';
 import {
   acquire,
+  COLLECTION,
   commit,
   fresh,
   type Life,
   live,
+  PARTITION,
+  ROWS,
   schema,
   settle,
   stateOf,
@@ -93,5 +96,77 @@ describe('GC: orphans', () => {
     await second.run(writeManifest(second.platform, { schema, segment: grown }));
     expect(await second.run(commit(second, epoch, [grown], 90n))).toBe('taken');
     expect(await strays(second)).toEqual([]);
+  });
+});
+
+describe('GC: orphans of writers that die while data-coord goes on', () => {
+  const hour = ({ cluster }: ReturnType<typeof fresh>): Promise<void> => cluster.world.advance(3_600_000);
+
+  it('go at the second look that finds them, an hour after the first; what was named meanwhile stays', async () => {
+    const world = fresh();
+    const life = await live(world.cluster, world.counters);
+    await watch(life);
+    const epoch = (await acquire(life))[0]?.channel?.epoch ?? 0n;
+    life.dataCoord.start();
+    await settle(world.cluster);
+    const [killed, slow] = [await life.run(written(life)), await life.run(written(life))];
+    await life.run(life.platform.objectStore.put('insert_log/notes.txt', [new Uint8Array(3)]));
+    // Its write began before the first look and put its file behind it.
+    const behind = `insert_log/7/70/${killed.id}/0/${life.allocate(1)}`;
+    const there = async () => (await life.run(life.platform.objectStore.list(''))).toSorted();
+    const keys = (...segments: SegmentRecord[]): string[] =>
+      [...segments.flatMap(keysOf), 'insert_log/notes.txt'].toSorted();
+    await hour(world);
+    expect(await there()).toEqual(keys(killed, slow));
+    expect(await life.run(commit(life, epoch, [slow]))).toBe('taken');
+    const young = await life.run(written(life));
+    await life.run(life.platform.objectStore.put(behind, [new Uint8Array(3)]));
+    await hour(world);
+    expect(await there()).toEqual([...keys(slow, young), behind].toSorted());
+    await hour(world);
+    expect(await there()).toEqual(keys(slow));
+  });
+
+  it('a writer that slept over it is asked to write again, also by the next data-coord', async () => {
+    const world = fresh();
+    const first = await live(world.cluster, world.counters);
+    await watch(first);
+    const epoch = (await acquire(first))[0]?.channel?.epoch ?? 0n;
+    first.dataCoord.start();
+    await settle(world.cluster);
+    const asleep = await first.run(written(first));
+    await hour(world);
+    await hour(world);
+    expect(await first.run(commit(first, epoch, [asleep]))).toBe('object_not_found');
+    first.platform.crash();
+    const second = await live(world.cluster, world.counters);
+    expect(await second.run(commit(second, epoch, [asleep]))).toBe('object_not_found');
+    expect(await strays(second)).toEqual([]);
+    const again = await second.run(written(second));
+    expect(await second.run(commit(second, epoch, [again]))).toBe('taken');
+  });
+
+  it('stay while an import of the collection has not ended: its files may have no names yet', async () => {
+    const world = fresh();
+    const life = await live(world.cluster, world.counters);
+    await watch(life);
+    const channelName = (await acquire(life))[0]?.channel?.vchannel ?? '';
+    life.dataCoord.start();
+    await settle(world.cluster);
+    await life.run(life.platform.objectStore.put('up/a.jsonl', [new TextEncoder().encode(ROWS)]));
+    const order = {
+      ...{ jobID: 1n, collectionID: COLLECTION, partitionIDs: [PARTITION], channelNames: [channelName] },
+      ...{ files: [{ paths: ['up/a.jsonl'] }], options: [{ key: 'auto_commit', value: 'false' }] },
+    };
+    await life.run(life.calls.importV2(order));
+    await settle(world.cluster);
+    const nameless = await life.run(written(life));
+    for (let looks = 0; looks < 3; looks++) await hour(world);
+    const there = async () =>
+      (await life.run(life.platform.objectStore.list('manifest/'))).includes(nameless.manifestKey);
+    expect(await there()).toBe(true);
+    await life.run(life.registry.abortImport({ jobId: 1n }));
+    for (let looks = 0; looks < 2; looks++) await hour(world);
+    expect(await there()).toBe(false);
   });
 });

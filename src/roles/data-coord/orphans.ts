@@ -1,16 +1,18 @@
-// Objects that the catalog does not name: what killed flushes, imports, index builds and drops leave. They are removed at the start, and
-// after each drop below what was dropped.
+// Objects that the catalog does not name: what killed flushes, imports, index builds and drops leave. They are removed at the start, after each
+// drop below what was dropped, and in the background (orphan-looks.ts).
 //
 // Files come before the catalog names them, so not every nameless object is an orphan. One is when nobody can name it any more:
 // - its collection has no channel, or its partition was dropped: every commit for it is refused;
 // - it is of an index of a segment that does not exist;
 // - its write got its id before the present owner of the channels, or this process, began: that writer is gone, or fenced off.
 // A name that was removed is taken into the catalog only if its object is there again (`checkKept`), so even a writer that this rule misjudges, one in a
-// process that outlived this one, only has to write again: what the catalog names is there.
+// process that outlived this one, only has to write again: what the catalog names is there. A background removal may misjudge one that outlives this
+// process, too: up to which ids it went is in the catalog before it begins, and what such a writer names is looked for, whoever is data-coord by then.
 import { ElanusError, messageOf } from '#base/errors.js';
+import { type RecordTable, recordTable } from '#catalog/record-table.js';
 import { type ImportJob, isLiveJob } from '#model/states/import-job.js';
 import type { Platform } from '#platform/platform.js';
-import type { SegmentRecord } from '#proto/elanus/data.js';
+import { OrphansRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import { readManifest } from '#segment/files/manifest.js';
 import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
@@ -31,14 +33,23 @@ export interface WriteBounds {
 /** Objects that are looked at before others get the collection's lock. */
 const OBJECTS_PER_LOCK = 64;
 const NEVER = BigInt.asUintN(63, -1n);
+const MARK = 'removed';
 
 export class Orphans {
   readonly #parts: OrphansParts;
   readonly #removed = new Set<string>();
+  readonly #marks: RecordTable<OrphansRecord>;
+  #removedBelow = 0n;
   #closed = false;
 
   constructor(parts: OrphansParts) {
     this.#parts = parts;
+    this.#marks = recordTable(parts.platform.metaStore, 'datacoord-meta/orphans/', OrphansRecord);
+  }
+
+  /** What earlier lives may have removed. */
+  async load(): Promise<void> {
+    this.#removedBelow = (await this.#marks.get(MARK))?.removedBelow ?? 0n;
   }
 
   close(): void {
@@ -51,7 +62,9 @@ export class Orphans {
    */
   async checkKept(keys: readonly string[]): Promise<void> {
     for (const key of keys) {
-      if (!this.#removed.has(key)) continue;
+      const isSuspect =
+        this.#removed.has(key) || (parseObjectName(key)?.writeId ?? NEVER) < this.#removedBelow;
+      if (!isSuspect) continue;
       if ((await this.#parts.platform.objectStore.size(key)) === undefined) {
         throw new ElanusError(
           'object_not_found',
@@ -84,6 +97,22 @@ export class Orphans {
 
   /** Removes what no writer of today can have written. An object that cannot be removed now is left for the next time. */
   async sweepOld(bounds: WriteBounds): Promise<void> {
+    await this.#removeOld(await this.unnamed(), bounds);
+  }
+
+  /** Removes what nobody has named since a look at which ids below the bound had been given. */
+  async removeSeen(unnamed: ReadonlyMap<bigint, readonly ObjectName[]>, bound: bigint): Promise<void> {
+    if (bound > this.#removedBelow) {
+      // First durable, then known, then true.
+      const { metaStore } = this.#parts.platform;
+      await metaStore.transact([], [this.#marks.put(MARK, { removedBelow: bound })]);
+      this.#removedBelow = bound;
+    }
+    await this.#removeOld(unnamed, { logs: bound, indexes: bound });
+  }
+
+  /** Objects of ours that no record names, by collection; 0n for index files of segments that are not there. Linear in what the store holds. */
+  async unnamed(): Promise<ReadonlyMap<bigint, readonly ObjectName[]>> {
     const { catalog, platform } = this.#parts;
     const named = new Set(
       [...catalog.segments.values(), ...writtenByJobs(catalog.jobs.values())].flatMap(keysOf),
@@ -99,7 +128,12 @@ export class Orphans {
         else found.push(name);
       }
     }
-    for (const [collectionId, names] of byCollection) {
+    return byCollection;
+  }
+
+  async #removeOld(unnamed: ReadonlyMap<bigint, readonly ObjectName[]>, bounds: WriteBounds): Promise<void> {
+    const { platform } = this.#parts;
+    for (const [collectionId, names] of unnamed) {
       if (this.#closed) return;
       await this.#removeUnnamed(collectionId, names, bounds).catch((error: unknown) =>
         platform.logger.warn('orphans_kept', { collectionId, reason: messageOf(error) }),
