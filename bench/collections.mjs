@@ -1,5 +1,5 @@
-// Question: what does a database keep in memory for a collection that nobody writes to? Makes some in process, then as many again, and prints
-// the difference, behind collections of garbage.
+// Question: what does a database keep in memory for a collection that nobody writes to, and what does it do for all of them? Makes some in process,
+// then as many again, and prints the difference, behind collections of garbage, and the processor time of an idle stretch.
 //
 //     node --expose-gc bench/collections.mjs [COUNT] [PATH]    (1,000 of them; a built checkout, this one unless given)
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -19,6 +19,8 @@ const database = await open(folder, { logLevel: 'error', listen: false });
 const client = database.client();
 const fields = { id: int64().primaryKey(), vector: floatVector(8) };
 const AT_ONCE = 50;
+/** Two looks at all that is loaded. */
+const IDLE_S = 20;
 
 let made = 0;
 async function make() {
@@ -41,6 +43,10 @@ const kb = (name) => `${((second[name] - first[name]) / count / 1024).toFixed(1)
 console.log(
   `a collection: ${kb('heapUsed')} of heap, ${kb('rss')} resident; ${made} of them: ${Math.round(second.rss / 2 ** 20)} MB resident`,
 );
+const before = process.cpuUsage();
+await new Promise((resolve) => setTimeout(resolve, IDLE_S * 1000));
+const { user, system } = process.cpuUsage(before);
+console.log(`idle: ${((user + system) / 1000 / IDLE_S).toFixed(0)} ms of processor time a second`);
 await database.close();
 rmSync(folder, { recursive: true, force: true });
 process.exit(0);

@@ -31,6 +31,31 @@ describe('held records', () => {
     expect([...second.records.keys()]).toEqual([]);
     expect(await store.range('d/')).toEqual([]);
   });
+  it('records by group: those of one, in their order, through changes, removals and a second reading', async () => {
+    const store = new MemoryMetaStore();
+    const parity = ({ id }: DatabaseRecord): bigint => id % 2n;
+    const grouped = () =>
+      new HeldRecords(recordTable(store, 'd/', DatabaseRecord), idKey, ({ id }) => id, parity);
+    const held = grouped();
+    const of = (from: typeof held, group: bigint) => from.of(group).map(({ name }) => name);
+    await commitChanges(
+      store,
+      [1n, 2n, 3n, 5n].map((id) => held.put(record(id))),
+    );
+    expect([of(held, 1n), of(held, 0n), of(held, 7n)]).toEqual([['d1', 'd3', 'd5'], ['d2'], []]);
+    await commitChanges(store, [held.put(record(1n, 'again')), held.remove(3n), held.remove(2n)]);
+    expect([of(held, 1n), of(held, 0n)]).toEqual([['again', 'd5'], []]);
+    await commitChanges(store, [held.put(record(3n))]);
+    expect(of(held, 1n)).toEqual(['again', 'd5', 'd3']);
+    const second = grouped();
+    await second.load();
+    await commitChanges(store, [second.remove(1n)]);
+    await expect(commitChanges(store, [held.put(record(1n, 'late'))])).rejects.toMatchObject(conflict);
+    expect([of(held, 1n), of(second, 1n)]).toEqual([
+      ['d5', 'd3'],
+      ['d3', 'd5'],
+    ]);
+  });
   it('a guard refuses the change, and memory shows nothing of it', async () => {
     const store = new MemoryMetaStore();
     const first = await open(store);

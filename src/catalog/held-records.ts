@@ -20,18 +20,38 @@ export class HeldRecords<Id, T> {
   readonly #table: RecordTable<T>;
   readonly #keyOf: (id: Id) => string;
   readonly #idOf: (record: T) => Id;
+  readonly #groupOf: ((record: T) => bigint) | undefined;
   readonly #records = new Map<Id, T>();
   readonly #revisions = new Map<Id, bigint>();
+  /** Ids by group, each in the order of `records`. A list is a tenth of a map, and most groups have one record. */
+  readonly #groups = new Map<bigint, Id[]>();
 
-  constructor(table: RecordTable<T>, keyOf: (id: Id) => string, idOf: (record: T) => Id) {
+  /** @param groupOf a group of a record that never changes, for `of` */
+  constructor(
+    table: RecordTable<T>,
+    keyOf: (id: Id) => string,
+    idOf: (record: T) => Id,
+    groupOf?: (record: T) => bigint,
+  ) {
     this.#table = table;
     this.#keyOf = keyOf;
     this.#idOf = idOf;
+    this.#groupOf = groupOf;
   }
 
   /** Every record as it was last read or written. */
   get records(): ReadonlyMap<Id, T> {
     return this.#records;
+  }
+
+  /** The records of a group, in the order of `records`: what it costs does not depend on how many there are of others. */
+  of(group: bigint): T[] {
+    const found: T[] = [];
+    for (const id of this.#groups.get(group) ?? []) {
+      const record = this.#records.get(id);
+      if (record !== undefined) found.push(record);
+    }
+    return found;
   }
 
   /** The revision of the record as it is held; 0: there is none. Rises with every change, also from one life of the process to the next. */
@@ -73,11 +93,24 @@ export class HeldRecords<Id, T> {
   }
 
   #hold(id: Id, record: T, revision: bigint): void {
+    if (this.#groupOf !== undefined && !this.#records.has(id)) {
+      const group = this.#groupOf(record);
+      const ids = this.#groups.get(group);
+      if (ids === undefined) this.#groups.set(group, [id]);
+      else ids.push(id);
+    }
     this.#records.set(id, record);
     this.#revisions.set(id, revision);
   }
 
   #forget(id: Id): void {
+    const record = this.#records.get(id);
+    if (this.#groupOf !== undefined && record !== undefined) {
+      const group = this.#groupOf(record);
+      const left = this.#groups.get(group)?.filter((other) => other !== id) ?? [];
+      if (left.length === 0) this.#groups.delete(group);
+      else this.#groups.set(group, left);
+    }
     this.#records.delete(id);
     this.#revisions.delete(id);
   }

@@ -46,11 +46,13 @@ export class DataCatalog {
       recordTable(store, 'datacoord-meta/s/', parsedType(SegmentRecord, parseSegment, segmentRecord)),
       idKey,
       ({ id }) => id,
+      ({ collectionId }) => collectionId,
     );
     this.#channels = new HeldRecords(
       recordTable(store, 'datacoord-meta/channel/', parsedType(ChannelRecord, parseChannel, channelRecord)),
       (vchannel) => vchannel,
       ({ vchannel }) => vchannel,
+      ({ collectionId }) => collectionId,
     );
     this.#jobs = new HeldRecords(
       recordTable(
@@ -60,6 +62,7 @@ export class DataCatalog {
       ),
       idKey,
       ({ id }) => id,
+      ({ collectionId }) => collectionId,
     );
     this.#compactions = new HeldRecords(
       recordTable(
@@ -121,15 +124,15 @@ export class DataCatalog {
   }
 
   segmentsOf(collectionId: bigint): readonly Segment[] {
-    return [...this.segments.values()].filter((segment) => segment.collectionId === collectionId);
+    return this.#segments.of(collectionId);
   }
 
   channelsOf(collectionId: bigint): readonly Channel[] {
-    return [...this.channels.values()].filter((channel) => channel.collectionId === collectionId);
+    return this.#channels.of(collectionId);
   }
 
   jobsOf(collectionId: bigint): readonly ImportJob[] {
-    return [...this.jobs.values()].filter((job) => job.collectionId === collectionId);
+    return this.#jobs.of(collectionId);
   }
 
   /**

@@ -21,7 +21,6 @@ import {
   takesLater,
 } from '#model/states/load.js';
 import type { Platform } from '#platform/platform.js';
-import type { Timer } from '#platform/time.js';
 import { LoadRecord } from '#proto/elanus/data.js';
 import type {
   LoadRequest,
@@ -40,16 +39,19 @@ import { checkMemory, servedSegments, serveRound } from './load-round.js';
 import { freshly, type Loaded, RETRY_MS_MAX, RETRY_MS_MIN } from './loaded.js';
 import { chooseMoves } from './move-segments.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
+import { SlowLook } from './slow-look.js';
 import { endedSoon } from './small-load.js';
 
 export interface QueryCoordSettings {
-  /** Between two looks whether all that is loaded is served, in ms. Notices make it sooner; this is for those that got lost. */
+  /**
+   * Between two looks whether all that is loaded is served, in ms; with more than 64 collections for each half second of it, longer. Notices
+   * make it sooner; this is for those that got lost.
+   */
   readonly targetCheckIntervalMs: number;
 }
 
 export class QueryCoord {
   readonly #platform: Platform;
-  readonly #settings: QueryCoordSettings;
   readonly #peers: QueryCoordPeers;
   readonly #records: HeldRecords<bigint, LoadDefinition>;
   readonly #loaded = new Map<bigint, Loaded>();
@@ -61,12 +63,11 @@ export class QueryCoord {
   readonly #syncing = new KeyedMutex();
   /** Held over one decision about what is loaded and its record; inside a round or without one, never around one. */
   readonly #deciding = new KeyedMutex();
-  #timer: Timer | undefined;
+  readonly #check: SlowLook;
   #closed = false;
 
   private constructor(platform: Platform, settings: QueryCoordSettings, peers: QueryCoordPeers) {
     this.#platform = platform;
-    this.#settings = settings;
     this.#peers = peers;
     const table = recordTable(
       platform.metaStore,
@@ -92,6 +93,11 @@ export class QueryCoord {
         for (const id of this.#loaded.keys()) this.#syncSoon(id);
       },
     });
+    this.#check = new SlowLook(platform.timers, settings.targetCheckIntervalMs, this.#loaded, (id) => {
+      // One that waits for its next attempt, or is being synced, is looked at anyway.
+      const loaded = this.#loaded.get(id);
+      if (loaded?.timer === undefined && loaded?.isQueued === false) this.#syncSoon(id);
+    });
   }
 
   /** It knows what is loaded before it is asked: a load that it does not know would be answered as none, and its release as done. */
@@ -111,22 +117,12 @@ export class QueryCoord {
   start(): void {
     // Each shard is asked in the background; searches wait for the answer within their deadline.
     for (const id of this.#loaded.keys()) this.#syncSoon(id);
-    this.#scheduleCheck();
-  }
-
-  #scheduleCheck(): void {
-    if (this.#closed) return;
-    this.#timer = this.#platform.timers.after(this.#settings.targetCheckIntervalMs, () => {
-      // One that waits for its next attempt, or is being synced, is looked at anyway.
-      for (const [id, loaded] of this.#loaded)
-        if (loaded.timer === undefined && !loaded.isQueued) this.#syncSoon(id);
-      this.#scheduleCheck();
-    });
+    this.#check.start();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#timer?.cancel();
+    this.#check.close();
     for (const { timer } of this.#loaded.values()) timer?.cancel();
   }
 

@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
+import { LOOK_MAX, LOOK_PAUSE_MS_MIN, SlowLook } from './slow-look.js';
+
+const INTERVAL_MS = 10_000;
+
+function looking(count: number) {
+  const cluster = simulatedCluster(3);
+  const all = new Map(Array.from({ length: count }, (_, id) => [BigInt(id), undefined]));
+  const seen: { readonly id: bigint; readonly at: number }[] = [];
+  const look = new SlowLook(openMemoryPlatform({ cluster, host: 'qc' }).timers, INTERVAL_MS, all, (id) =>
+    seen.push({ id, at: cluster.world.now }),
+  );
+  const began = cluster.world.now;
+  look.start();
+  return { all, look, seen, began, advance: (ms: number) => cluster.world.advance(ms) };
+}
+
+it.each([1, LOOK_MAX, LOOK_MAX + 1, LOOK_MAX * 20])('%i are looked at once in an interval', async (count) => {
+  const { seen, advance, look } = looking(count);
+  await advance(INTERVAL_MS + 1);
+  expect(seen.map(({ id }) => id).sort()).toEqual(
+    Array.from({ length: count }, (_, id) => BigInt(id)).sort(),
+  );
+  await advance(INTERVAL_MS);
+  expect(seen).toHaveLength(2 * count);
+  look.close();
+  await advance(INTERVAL_MS);
+  expect(seen).toHaveLength(2 * count);
+});
+
+it('never many at once, and very many within the time that their number says', async () => {
+  const count = LOOK_MAX * 100 + 1;
+  const { seen, advance, began } = looking(count);
+  await advance(LOOK_PAUSE_MS_MIN * 101 + 1);
+  expect(new Set(seen.map(({ id }) => id)).size).toBe(count);
+  const together = seen.filter(({ at }) => at === seen[0]?.at);
+  expect([together.length, together[0]?.at]).toEqual([LOOK_MAX, began + LOOK_PAUSE_MS_MIN]);
+  const counts = new Map<number, number>();
+  for (const { at } of seen) counts.set(at, (counts.get(at) ?? 0) + 1);
+  expect(Math.max(...counts.values())).toBe(LOOK_MAX);
+});
+
+it('what comes is looked at with the next round, what went is not', async () => {
+  const { all, seen, advance } = looking(1);
+  await advance(INTERVAL_MS + 1);
+  all.clear();
+  all.set(7n, undefined);
+  await advance(INTERVAL_MS);
+  expect(seen.map(({ id }) => id)).toEqual([0n, 7n]);
+  all.clear();
+  await advance(3 * INTERVAL_MS);
+  expect(seen).toHaveLength(2);
+});
