@@ -13,5 +13,6 @@ export const laterTasks = {
   evaluateRows: filters,
   scalarBuild: async () => (await import('#index/scalar/tasks.js')).scalarTasks,
   runOfWords: async () => (await import('#text/tasks.js')).textTasks,
+  embedTextsByOnnx: async () => (await import('#text/onnx-model/tasks.js')).onnxModelTasks,
   embedTexts: async () => (await import('#text/static-model/tasks.js')).staticModelTasks,
 } satisfies Record<Exclude<keyof typeof allTasks, keyof typeof vectorTasks>, () => Promise<object>>;

@@ -2,6 +2,7 @@
 // (`WorkerTask`), said here structurally because folders import only from earlier ones.
 import { filterTasks } from '#expr/tasks.js';
 import { scalarTasks } from '#index/scalar/tasks.js';
+import { onnxModelTasks } from '#text/onnx-model/tasks.js';
 import { staticModelTasks } from '#text/static-model/tasks.js';
 import { textTasks } from '#text/tasks.js';
 import { vectorTasks } from './vector-tasks.js';
@@ -22,4 +23,5 @@ export const workerTasks = {
   ...scalarTasks,
   ...textTasks,
   ...staticModelTasks,
+  ...onnxModelTasks,
 } satisfies Record<string, Task>;

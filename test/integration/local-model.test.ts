@@ -1,11 +1,21 @@
 // The provider `local` through the client: a model that the operator names, from a folder, with no service and no key.
 import { writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { DataType, FunctionType } from '@zilliz/milvus2-sdk-node';
 import { expect, test } from 'vitest';
 import { open } from '#server/open.js';
 import { TINY_DIM, tinyModel } from '../support/tiny-model.js';
+import { tinyOnnx } from '../support/tiny-onnx.js';
 import { connect, failureOf, mustSucceed, tempFolder } from './support.js';
+
+function isOnnxInstalled(): boolean {
+  try {
+    return createRequire(import.meta.url).resolve('onnxruntime-web') !== '';
+  } catch {
+    return false;
+  }
+}
 
 test('texts go in and are found, by a model of this machine', async () => {
   const folder = await tempFolder();
@@ -16,7 +26,15 @@ test('texts go in and are found, by a model of this machine', async () => {
   const broken = await tempFolder();
   await writeFile(join(broken.path, 'tokenizer.json'), tokenizer);
   await writeFile(join(broken.path, 'model.safetensors'), Uint8Array.of(1, 2, 3));
-  const models = { tiny: folder.path, missing: 'no-such-package-anywhere', broken: broken.path };
+  const encoder = await tempFolder();
+  await writeFile(join(encoder.path, 'tokenizer.json'), tokenizer);
+  await writeFile(join(encoder.path, 'model.onnx'), tinyOnnx());
+  const models = {
+    tiny: folder.path,
+    missing: 'no-such-package-anywhere',
+    broken: broken.path,
+    encoder: encoder.path,
+  };
   const database = await open(undefined, { logLevel: 'error', functions: { models } });
   const client = await connect(database.address);
   const create = (collection_name: string, params: object, dim = TINY_DIM) =>
@@ -61,6 +79,9 @@ test('texts go in and are found, by a model of this machine', async () => {
       [{ model_name: 'tiny' }, 8, 'embedding obtained from the model is [4]'],
     ] as const)
       expect((await failureOf(() => create('refused', params, dim))).reason).toContain(reason);
+    const byOnnx = await failureOf(() => create('encoded', { model_name: 'encoder' }));
+    if (isOnnxInstalled()) expect(byOnnx.code).toBe(0);
+    else expect(byOnnx.reason).toContain('npm install onnxruntime-web');
     // Files that were no model are read again once others are in their place.
     const made = () => failureOf(() => create('mended', { model_name: 'broken' }));
     expect((await made()).code).not.toBe(0);
@@ -72,5 +93,6 @@ test('texts go in and are found, by a model of this machine', async () => {
     await database.close();
     await folder.remove();
     await broken.remove();
+    await encoder.remove();
   }
 });

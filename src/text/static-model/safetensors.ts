@@ -31,6 +31,19 @@ export function readTensors(file: Uint8Array): ReadonlyMap<string, Tensor> {
   return tensors;
 }
 
+/** Names of the tensor with a vector for each piece. */
+const EMBEDDINGS = ['embeddings', 'embedding.weight'];
+
+/** Whether this is a file of static embeddings; not where it is damaged. */
+export function hasEmbeddings(file: Uint8Array): boolean {
+  try {
+    const tensors = readTensors(file);
+    return EMBEDDINGS.some((name) => tensors.has(name));
+  } catch {
+    return false;
+  }
+}
+
 function parsed(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {

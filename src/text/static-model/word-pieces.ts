@@ -18,11 +18,15 @@ export class WordPieces {
   readonly #plain: (text: string) => string;
   readonly #prefix: string;
   readonly #wordLengthMax: number;
+  readonly #unknown: number | undefined;
   /** The median length of the pieces, in characters. */
   readonly medianLength: number;
 
-  /** @throws unsupported, data_corrupt */
-  constructor(file: Uint8Array) {
+  /**
+   * @param keepsUnknown words without pieces are the piece for these; otherwise they are left out
+   * @throws unsupported, data_corrupt
+   */
+  constructor(file: Uint8Array, { keepsUnknown = false }: { readonly keepsUnknown?: boolean } = {}) {
     const root = parsed(file);
     const model = objectOf(root.model) ?? unsupported('has no model');
     const type = model.type ?? 'WordPiece';
@@ -34,6 +38,8 @@ export class WordPieces {
         typeof id === 'number' && piece !== unknown ? [[piece, id]] : [],
       ),
     );
+    const unknownId = vocabulary[unknown];
+    this.#unknown = keepsUnknown && typeof unknownId === 'number' ? unknownId : undefined;
     this.#prefix =
       typeof model.continuing_subword_prefix === 'string' ? model.continuing_subword_prefix : '##';
     const longest = model.max_input_chars_per_word;
@@ -53,7 +59,7 @@ export class WordPieces {
     this.medianLength = Math.max(1, Math.floor((lower + upper) / 2));
   }
 
-  /** Numbers of the pieces, those that are not known left out, at most so many. */
+  /** Numbers of the pieces, at most so many. */
   pieces(text: string, most: number): number[] {
     const ids: number[] = [];
     for (const word of this.#plain(text).match(WORDS) ?? []) {
@@ -66,7 +72,10 @@ export class WordPieces {
   /** A word that is not made of pieces as a whole is none. */
   #addWord(word: string, ids: number[]): void {
     const characters = [...word];
-    if (characters.length > this.#wordLengthMax) return;
+    if (characters.length > this.#wordLengthMax) {
+      if (this.#unknown !== undefined) ids.push(this.#unknown);
+      return;
+    }
     const found: number[] = [];
     for (let begin = 0; begin < characters.length; ) {
       let end = characters.length;
@@ -76,7 +85,10 @@ export class WordPieces {
         id = this.#vocabulary.get(begin === 0 ? part : this.#prefix + part);
         if (id !== undefined) break;
       }
-      if (id === undefined) return;
+      if (id === undefined) {
+        if (this.#unknown !== undefined) ids.push(this.#unknown);
+        return;
+      }
       found.push(id);
       begin = end;
     }
