@@ -10,7 +10,8 @@ import {
 } from '#proto/milvus/milvus.js';
 import { type Elanus, open } from '#server/open.js';
 
-const FAILED_PRECONDITION = 9;
+/** The one code for a call that cannot be which no client tries again. */
+const INVALID_ARGUMENT = 3;
 let database: Elanus;
 let client: Client;
 beforeAll(async () => {
@@ -31,7 +32,7 @@ test('a stream of replicated messages is refused at its first message, which nee
   const stream = client.makeBidiStreamRequest(path('CreateReplicateStream'), same, same, within());
   stream.write(bytesOf(ReplicateRequest.encode(ReplicateRequest.create({})).finish()));
   const failure = await new Promise<ServiceError>((resolve) => stream.on('error', resolve).resume());
-  expect(failure.code).toBe(FAILED_PRECONDITION);
+  expect(failure.code).toBe(INVALID_ARGUMENT);
   expect(failure.details).toContain('replicates from nobody');
 });
 
@@ -52,6 +53,6 @@ test('there is no checkpoint, and the call says so', async () => {
   const failure = await new Promise<ServiceError | null>((resolve) =>
     client.makeUnaryRequest(path('GetReplicateInfo'), same, same, bytes, within(), (error) => resolve(error)),
   );
-  expect(failure?.code).toBe(FAILED_PRECONDITION);
+  expect(failure?.code).toBe(INVALID_ARGUMENT);
   expect(failure?.details).toContain('cluster east does not replicate into channel c0');
 });

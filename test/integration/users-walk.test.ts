@@ -126,7 +126,7 @@ describe.each(accessCases.map((one) => [one.method.name, one] as const))(
     it('is for those with the privilege, and root', async () => {
       if (row === undefined) throw new Error('no row');
       const isFree = row === 'everyone' || row.on(request).length === 0 || !isBuilt;
-      const through: readonly number[] = [status.OK, status.UNIMPLEMENTED, status.FAILED_PRECONDITION];
+      const through: readonly number[] = [status.OK, status.UNIMPLEMENTED, status.INVALID_ARGUMENT];
       expect(await codeOf(method, request, base64('bare:secret1'))).toBe(
         isFree ? await codeOf(method, request, root) : status.PERMISSION_DENIED,
       );

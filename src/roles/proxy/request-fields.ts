@@ -187,7 +187,7 @@ export const requestFields = {
   },
   query: { ...reads, expr: 'used', queryParams: 'used' },
   getFlushState: { segmentIDs: 'used', flushTs: 'used', dbName: 'used', collectionName: 'used' },
-  getPersistentSegmentInfo: named,
+  getPersistentSegmentInfo: { ...named, states: 'used' },
   getQuerySegmentInfo: named,
   loadBalance: {
     base,
@@ -242,7 +242,12 @@ export const requestFields = {
     targetSize: 'used',
   },
   getCompactionState: { compactionID: 'used' },
-  getCompactionStateWithPlans: { compactionID: 'used' },
+  getCompactionStateWithPlans: {
+    compactionID: 'used',
+    dbName: 'used',
+    collectionName: 'used',
+    collectionId: { ignored: 'it is from a proxy to DataCoord, and clients name the collection' },
+  },
   listImportTasks: { collectionName: 'used', limit: 'used', dbName: 'used' },
   getVersion: {},
   checkHealth: {},

@@ -41,6 +41,7 @@ export const unsupportedMethods = {
   restoreSnapshot: snapshots,
   restoreExternalSnapshot: snapshots,
   exportSnapshot: snapshots,
+  getExportSnapshotState: snapshots,
   getRestoreSnapshotState: snapshots,
   listRestoreSnapshotJobs: snapshots,
   pinSnapshotData: snapshots,

@@ -103,6 +103,11 @@ export class CompactionJobs {
     return this.#parts.catalog.compactions.get(id);
   }
 
+  /** Those that are known, the oldest first. */
+  ofCollection(id: bigint): readonly CompactionJob[] {
+    return [...this.#parts.catalog.compactions.values()].filter(({ collectionId }) => collectionId === id);
+  }
+
   get isReady(): boolean {
     return this.#queue.length > 0;
   }

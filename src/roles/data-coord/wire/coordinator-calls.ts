@@ -1,8 +1,9 @@
 // What every coordinator answers to tools, and compactions as Milvus's own service names them.
 
+import { isOpen, plansAnswer, stateOf } from '#model/states/compaction-answer.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CompactionPlanState } from '#proto/elanus/roles.js';
-import { CompactionState, StateCode } from '#proto/milvus/common.js';
+import { StateCode } from '#proto/milvus/common.js';
 import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { compactionHandlers } from '#roles/data-coord/compaction/compaction-handlers.js';
 import type { CompactionSettings, Compactor } from '#roles/data-coord/compaction/compactor.js';
@@ -27,14 +28,11 @@ export interface CoordinatorCallsParts {
 }
 
 const SHOWN = ['autoCompaction', 'compactedBytesMax', 'compactionDelayMs', 'garbageIntervalMs'] as const;
-const isOpen = ({ state }: CompactionPlanState): boolean => state === 'waiting' || state === 'running';
 
 export function coordinatorCalls({ catalog, settings, compactor }: CoordinatorCallsParts): CoordinatorCalls {
   const { compact, compactionState } = compactionHandlers(compactor);
   const plansOf = async (compactionId: bigint, context: CallContext): Promise<CompactionPlanState[]> =>
-    (await compactionState({ compactionId }, context)).plans as CompactionPlanState[];
-  const stateOf = (plans: readonly CompactionPlanState[]): CompactionState =>
-    plans.some(isOpen) ? CompactionState.Executing : CompactionState.Completed;
+    (await compactionState({ compactionId, collectionId: 0n }, context)).plans as CompactionPlanState[];
   return {
     getComponentStates: async () => ({
       state: { nodeID: settings.serverId, role: 'datacoord', stateCode: StateCode.Healthy },
@@ -73,12 +71,9 @@ export function coordinatorCalls({ catalog, settings, compactor }: CoordinatorCa
         failedPlanNo: countOf(({ state }) => state === 'failed'),
       };
     },
-    getCompactionStateWithPlans: async ({ compactionID }, context) => {
-      const plans = await plansOf(compactionID, context);
-      const mergeInfos = plans.flatMap(({ sources, targets }) =>
-        (targets.length === 0 ? [0n] : targets).map((target) => ({ sources, target })),
-      );
-      return { state: stateOf(plans), mergeInfos };
+    getCompactionStateWithPlans: async ({ compactionID, collectionId }, context) => {
+      const { plans } = await compactionState({ compactionId: compactionID, collectionId }, context);
+      return plansAnswer(plans as CompactionPlanState[]);
     },
   };
 }

@@ -48,8 +48,10 @@ export class FlushMethods {
     const { access, channelRegistry } = this.#parts;
     const collectionId = (await access.open(request, context)).record.id;
     const { segments } = await channelRegistry.listSegments({ collectionId }, context);
+    // What is in no file yet is in no list, whatever states are asked for.
+    const isAsked = request.states.length === 0 || request.states.includes(SegmentState.Flushed);
     return {
-      infos: segments.map((segment) => ({
+      infos: (isAsked ? segments : []).map((segment) => ({
         segmentID: segment.id,
         collectionID: segment.collectionId,
         partitionID: segment.partitionId,
@@ -58,6 +60,7 @@ export class FlushMethods {
         level: segment.rowCount === 0n ? SegmentLevel.L0 : SegmentLevel.L1,
         // Clients wait until Milvus has put the rows of a segment in order; here nothing is done to them after the flush.
         isSorted: segment.rowCount > 0n,
+        insertChannel: segment.vchannel,
       })),
     };
   };

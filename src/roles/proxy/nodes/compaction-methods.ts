@@ -1,8 +1,8 @@
 // Compactions that clients ask for: begun at data-coord, and followed there.
 import { ElanusError } from '#base/errors.js';
+import { isOpen, plansAnswer, stateOf } from '#model/states/compaction-answer.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CompactionPlanState } from '#proto/elanus/roles.js';
-import { CompactionState } from '#proto/milvus/common.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 
 type CompactionParts = Pick<ProxyParts, 'access' | 'channelRegistry'>;
@@ -13,7 +13,6 @@ const TARGET_MB_MAX = 4096n;
 const TARGET_MB_OURS = (2n ** 63n - 1n) >> 20n;
 /** Twice a usual segment: fewer of them, and a new one still loads beside those that it replaces. */
 const TARGET_MB_CHOSEN = 1024n;
-const isOpen = ({ state }: CompactionPlanState): boolean => state === 'waiting' || state === 'running';
 
 export class CompactionMethods {
   readonly #parts: CompactionParts;
@@ -66,23 +65,18 @@ export class CompactionMethods {
   };
 
   readonly getCompactionStateWithPlans: PublicHandler<'getCompactionStateWithPlans'> = async (
-    { compactionID },
+    request,
     context,
   ) => {
-    const plans = await this.#plans(compactionID, context);
-    return {
-      state: stateOf(plans),
-      // A plan that has not ended, or of which no row was left, has no target.
-      mergeInfos: plans.flatMap(({ sources, targets }) =>
-        (targets.length === 0 ? [0n] : targets).map((target) => ({ sources, target })),
-      ),
-    };
+    const { access, channelRegistry } = this.#parts;
+    const wanted =
+      request.collectionName === ''
+        ? { compactionId: request.compactionID }
+        : { collectionId: (await access.open(request, context)).record.id };
+    return plansAnswer((await channelRegistry.compactionState(wanted, context)).plans);
   };
 
   async #plans(compactionId: bigint, context: CallContext): Promise<readonly CompactionPlanState[]> {
     return (await this.#parts.channelRegistry.compactionState({ compactionId }, context)).plans;
   }
 }
-
-const stateOf = (plans: readonly CompactionPlanState[]): CompactionState =>
-  plans.some(isOpen) ? CompactionState.Executing : CompactionState.Completed;

@@ -40,6 +40,7 @@ export class SegmentMethods {
           state: SegmentState.Sealed,
           nodeIds: [nodeId],
           level: SegmentLevel.L1,
+          isSorted: segment.rowCount > 0n,
         };
       }),
     };

@@ -123,7 +123,13 @@ export const accessTable = {
   },
   getCompactionState: onAnyCollection('Compaction'),
   manualCompaction: onCollection('Compaction'),
-  getCompactionStateWithPlans: onAnyCollection('Compaction'),
+  getCompactionStateWithPlans: {
+    privilege: 'Compaction',
+    on: ({ dbName, collectionName }) =>
+      collectionName === ''
+        ? [{ kind: 'anyCollection', database: '' }]
+        : collectionsOf(dbName, [collectionName]),
+  },
   import: onCollection('Import'),
   // By the number of the job alone.
   getImportState: onAnyCollection('GetImportProgress'),
@@ -213,6 +219,7 @@ export const accessTable = {
   restoreSnapshot: onCollection('RestoreSnapshot'),
   restoreExternalSnapshot: onCluster('RestoreExternalSnapshot'),
   exportSnapshot: onCluster('ExportSnapshot'),
+  getExportSnapshotState: onCluster('ExportSnapshot'),
   getRestoreSnapshotState: onAnyCollection('RestoreSnapshot'),
   listRestoreSnapshotJobs: onCollection('RestoreSnapshot'),
   pinSnapshotData: onCluster('PinSnapshotData'),
