@@ -1,5 +1,5 @@
 // Data of filtered.mjs: vectors in clusters whose centres lie in a space of few dimensions, as those of real embeddings do, so that "near"
-// and "far" mean something; and two columns to filter by. `rank` orders rows by how near their cluster is to one place: the first n of them
+// and "far" mean something (or without clusters in that space, or in clusters that differ in size and width); and two columns to filter by. `rank` orders rows by how near their cluster is to one place: the first n of them
 // are a filter that goes with the vectors. `label` is a random order: a filter that has nothing to do with them.
 import { nextBelow, nextFloat, seededRandom } from '../dist/base/random.js';
 
@@ -7,27 +7,44 @@ const LATENT = 8;
 const CLUSTER_ROWS = 200;
 export const DIM = 128;
 
+/** How rows lie: how many share a centre, how far they lie from it, and whether centres differ in both. */
+const shapes = {
+  clustered: { clusterRows: CLUSTER_ROWS, spread: 0.6 },
+  even: { clusterRows: 1, spread: 0.25 },
+  uneven: { clusterRows: CLUSTER_ROWS, spread: 0.4, isUneven: true },
+};
+export const shapeNames = Object.keys(shapes);
+
 /** @returns seeded vectors, their columns, and queries near the first rows by rank, near the last, and anywhere */
-export function makeData(rows, queryCount) {
+export function makeData(rows, queryCount, shape = 'clustered') {
+  const { clusterRows, spread, isUneven } = shapes[shape];
   const random = seededRandom(20);
   const gauss = () =>
     Math.sqrt(-2 * Math.log(nextFloat(random) + 1e-12)) * Math.cos(2 * Math.PI * nextFloat(random));
   const basis = Float32Array.from({ length: LATENT * DIM }, gauss);
-  const clusters = Math.ceil(rows / CLUSTER_ROWS);
+  const clusters = Math.ceil(rows / clusterRows);
   const places = Float32Array.from({ length: clusters * LATENT }, gauss);
   const distances = Float64Array.from({ length: clusters }, (_, cluster) => {
     let sum = 0;
     for (let d = 0; d < LATENT; d++) sum += (places[cluster * LATENT + d] - places[d]) ** 2;
     return sum;
   });
+  // From 0.4 to 2.5 times as wide, and a few clusters have most rows.
+  const spreads = Float64Array.from({ length: clusters }, () =>
+    isUneven ? spread * 2.5 ** (nextFloat(random) * 2 - 1) : spread,
+  );
+  const drawn = () => Math.floor(clusters * nextFloat(random) ** (isUneven ? 3 : 1));
   const vectorOf = (cluster, into, at) => {
     for (let d = 0; d < DIM; d++) {
-      let value = gauss() * 0.6;
+      let value = gauss() * spreads[cluster];
       for (let l = 0; l < LATENT; l++) value += places[cluster * LATENT + l] * basis[l * DIM + d] * 0.35;
       into[at + d] = value;
     }
   };
-  const clusterOf = Uint32Array.from({ length: rows }, () => nextBelow(random, clusters));
+  const clusterOf =
+    clusterRows === 1
+      ? Uint32Array.from({ length: rows }, (_, row) => row)
+      : Uint32Array.from({ length: rows }, isUneven ? drawn : () => nextBelow(random, clusters));
   const vectors = new Float32Array(rows * DIM);
   for (let row = 0; row < rows; row++) vectorOf(clusterOf[row], vectors, row * DIM);
   const byDistance = [...Array(clusters).keys()].sort((a, b) => distances[a] - distances[b]);
