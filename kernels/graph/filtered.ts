@@ -19,7 +19,8 @@ import {
   poolMax,
   scratch,
 } from './graph';
-import { countingShare, enterSeeing, sampleSeeds, seedCount, seedsAt, seedScores } from './seeds';
+import { forgetRefused, HOLE, isHole, noteRefused, SEEN_FROM } from './holes';
+import { countingShare, enterSeeing, forgetSeeds, sampleSeeds, seedCount, seedsAt, seedWork } from './seeds';
 
 /** What an expansion costs beside the nodes that it scores, and a bridge, in nodes. */
 export const EXPANSION: i32 = 6;
@@ -32,7 +33,11 @@ const ENOUGH_MAX: i32 = 6;
 const ENOUGH_SIXTEENTHS: i32 = 3;
 /** Bridges that an expansion crosses at most, and where they are: behind the seeds. */
 const BRIDGES: i32 = 4;
-const BRIDGES_AT: usize = 128;
+const BRIDGES_AT: usize = 256;
+/** Seeds that are expanded, whether they fit the pool or not, where what counts is far. */
+const FAR_EXPANDED: i32 = 10;
+/** About what a walk to what is far does before it looks at its budget: it samples, and expands seeds. */
+const FAR_WORK: i32 = 700;
 /** Nodes that fit into `scratch`, whatever the length of lists is. */
 const REACH: i32 = 4096;
 
@@ -104,7 +109,7 @@ function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, enough:
 
 /**
  * Walks only over nodes whose bit in `excluded` is clear, with bridges where few neighbours count. Where next to none count at the entry,
- * they lie elsewhere: the walk goes on from a sample of them then, each of whose nearest is expanded.
+ * or the walk ends before a hole, they lie elsewhere: it goes on from a sample of them then, the nearest of which are expanded.
  * @param narrow nodes that are kept where less than half of the nodes next to the entry count, @param wide where more do, @param far where
  * what counts is far. @param farBelow of 256
  * nodes next to it: where fewer count, what counts is far. @param sampled see `sampleSeeds`; 0: such a walk is given up.
@@ -121,31 +126,60 @@ export function searchCounting(
   budget: i32,
 ): i32 {
   if (load<i32>(header, 4) < 0) return 0;
-  const entries = pool,
-    length = degree << 1,
-    enough = enoughOf(length),
+  const length = degree << 1,
     first = enterSeeing(query, excluded),
     share = countingShare(listOf(0, 0), listOf(1, 0) - listOf(0, 0), length, nodeOf(first), excluded),
     isFar = share < farBelow;
-  if (isFar && sampled > 0) sampleSeeds(query, excluded, sampled);
-  beginWork(seedScores);
-  if (isFar && sampled == 0) return -1;
-  const m = nextEpoch(),
-    ef = isFar ? far : share < 128 ? narrow : wide,
+  beginWork(seedWork);
+  if (!isFar) {
+    const ef = share < 128 ? narrow : wide,
+      found = walkFrom(query, first, ef, excluded, false, farBelow >= SEEN_FROM, budget);
+    if (found != HOLE) return found;
+    if (done + FAR_WORK > budget) return -1;
+    forgetSeeds();
+  }
+  if (sampled == 0) return -1;
+  const before = seedWork;
+  sampleSeeds(query, excluded, sampled, true);
+  addWork(seedWork - before);
+  return walkFrom(query, first, far, excluded, true, false, budget);
+}
+
+/**
+ * From the entry and the seeds over nodes that count.
+ * @param looksForHole whether neighbours that do not count are looked at @returns as `searchCounting`, or HOLE
+ */
+function walkFrom(
+  query: usize,
+  first: u64,
+  ef: i32,
+  excluded: usize,
+  isFar: bool,
+  looksForHole: bool,
+  budget: i32,
+): i32 {
+  const entries = pool,
+    length = degree << 1,
+    enough = enoughOf(length),
+    m = nextEpoch(),
     // An entry node that does not count has a place beside those that do: it is often among the nearest, and left out in the end.
     capacity = counts(excluded, nodeOf(first)) ? ef : min(ef + 1, poolMax);
   let size = 1,
-    at = 0;
+    at = 0,
+    left = FAR_EXPANDED;
+  forgetRefused();
   store<u64>(entries, first);
   mark(nodeOf(first), m);
-  for (let i = 0; i < seedCount; i++) {
+  for (let i = 0; i < seedCount && left > 0; i++) {
     const seed = load<u64>(seedsAt() + ((<usize>i) << 3));
+    // One that was met by way of a nearer one lies in the same cluster.
     if (isMarked(nodeOf(seed), m)) continue;
     mark(nodeOf(seed), m);
     // Far ones are expanded even where others leave them no place: the best of what counts may lie near to several of them.
     const r = insertEntry(entries, size, capacity, isFar ? seed | 1 : seed);
     if (r >= 0) size = <i32>r;
     if (!isFar) continue;
+    left--;
     const n = gatherCounting(nodeOf(seed), length, excluded, m, 0);
     addWork(EXPANSION + n);
     if (n > 0) size = <i32>offerScored(query, capacity, n, size, 0);
@@ -165,10 +199,41 @@ export function searchCounting(
       size = <i32>r;
       nearest = <i32>(r >> 32);
     }
+    if (looksForHole) {
+      seeRefused(query, nodeOf(entry), length, excluded, m);
+      if (isHole(entries, size)) return HOLE;
+    }
     at = nearest;
     while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   }
   return keepCounting(excluded, size, ef);
+}
+
+/** Scores unseen neighbours that do not count, and notes them. */
+function seeRefused(query: usize, node: u32, length: i32, excluded: usize, m: i32): void {
+  const list = listOf(node, 0),
+    keys = scratch,
+    ids = scratch + 64;
+  let n = 0;
+  for (let i = 0; i < length; i++) {
+    const next = load<u32>(list + ((<usize>i) << 2));
+    if (next == NIL) break;
+    if (counts(excluded, next) || isMarked(next, m)) continue;
+    mark(next, m);
+    store<u32>(ids + ((<usize>n) << 2), next);
+    n++;
+  }
+  if (n == 0) return;
+  padIds(ids, n);
+  addWork(n);
+  for (let j = 0; j < n; j += 4) {
+    const p = ids + ((<usize>j) << 2);
+    keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
+    const end = <usize>min(4, n - j) << 2;
+    for (let lane: usize = 0; lane < end; lane += 4) {
+      noteRefused(entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
+    }
+  }
 }
 
 /** Leaves out entries of the pool that do not count, and more than `ef`. @returns how many are left */

@@ -17,7 +17,7 @@ import {
   scratch,
 } from './graph';
 import { addWork, beginWork, workDone } from './filtered';
-import { countingShare, enterSeeing, sampleSeeds, seedCount, seedsAt, seedScores } from './seeds';
+import { countingShare, enterSeeing, sampleSeeds, seedCount, seedsAt, seedWork } from './seeds';
 import { dims, isInnerProduct, planes, recordOf, slots, recordStride, sum4, table } from './qg-records';
 
 let tableLow: f32 = 0; // what the zeros of all entries stand for
@@ -324,8 +324,8 @@ export function searchRecordsCounting(
     first = nodeOf(enterSeeing(query, excluded)),
     share = countingShare(recordOf(0) + dims, recordStride, length, first, excluded),
     isFar = share < farBelow;
-  if (isFar && sampled > 0) sampleSeeds(query, excluded, sampled);
-  beginWork(seedScores);
+  if (isFar && sampled > 0) sampleSeeds(query, excluded, sampled, false);
+  beginWork(seedWork);
   if (isFar && sampled == 0) return -1;
   const m = nextEpoch(),
     ef = isFar ? far : share < 128 ? narrow : wide,

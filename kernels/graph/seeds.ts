@@ -15,17 +15,21 @@ import {
   nextEpoch,
   NIL,
   nodeOf,
+  nodes,
   padIds,
   poolMax,
   results,
   scratch,
 } from './graph';
 
-/** Seeds that are kept. */
+/** Seeds that are kept, and where what counts is far: there they have to lie in several clusters. */
 const SEEDS: i32 = 10;
+const FAR_SEEDS: i32 = 24;
 /** Nodes that count which a sample scores, and how many are looked at for each of them at most. */
 const SAMPLES: i32 = 224;
 const LOOKED_AT: i32 = 8;
+/** What it costs to read a list, in nodes that are scored. */
+const LISTED: i32 = 3;
 
 /** Where the seeds are, nearest first: behind the results. */
 @inline export function seedsAt(): usize {
@@ -33,8 +37,9 @@ const LOOKED_AT: i32 = 8;
 }
 
 export let seedCount: i32 = 0;
-/** Nodes that were scored since the way down began. */
-export let seedScores: i32 = 0;
+let seedsMax: i32 = SEEDS;
+/** Work since the way down began, in nodes that are scored. */
+export let seedWork: i32 = 0;
 let epoch: i32 = 0;
 
 /** Scores the `n` nodes in `scratch` and offers those that count. @returns the nearest of them and `best` */
@@ -43,7 +48,7 @@ function offer(query: usize, n: i32, excluded: usize, best: u64): u64 {
     ids = scratch + 64;
   touch(ids, n);
   padIds(ids, n);
-  seedScores += n;
+  seedWork += n;
   for (let i = 0; i < n; i += 4) {
     const p = ids + ((<usize>i) << 2);
     keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
@@ -51,8 +56,8 @@ function offer(query: usize, n: i32, excluded: usize, best: u64): u64 {
     for (let lane: usize = 0; lane < end; lane += 4) {
       const next = entryOf(load<u32>(keys + lane), load<u32>(p + lane));
       if (next < best) best = next;
-      if (seedCount == SEEDS && next >= load<u64>(seedsAt(), (SEEDS - 1) << 3)) continue;
-      if (counts(excluded, nodeOf(next))) seedCount = <i32>insertEntry(seedsAt(), seedCount, SEEDS, next);
+      if (seedCount == seedsMax && next >= load<u64>(seedsAt() + ((<usize>(seedsMax - 1)) << 3))) continue;
+      if (counts(excluded, nodeOf(next))) seedCount = <i32>insertEntry(seedsAt(), seedCount, seedsMax, next);
     }
   }
   return best;
@@ -67,7 +72,8 @@ export function enterSeeing(query: usize, excluded: usize): u64 {
   if (isApart) swapCodes();
   epoch = nextEpoch();
   seedCount = 0;
-  seedScores = 0;
+  seedsMax = SEEDS;
+  seedWork = 0;
   mark(node, epoch);
   store<u32>(ids, node);
   let best = offer(query, 1, excluded, -1);
@@ -82,14 +88,23 @@ export function enterSeeing(query: usize, excluded: usize): u64 {
   return best;
 }
 
+/** As after a way down that saw nothing. */
+export function forgetSeeds(): void {
+  epoch = nextEpoch();
+  seedCount = 0;
+  seedWork = 0;
+}
+
 /**
  * Offers some nodes that count, wherever they are, to the seeds.
  * @param sampled the first nodes of which the sample is drawn: those of upper layers, where these come first
+ * @param isWalked whether to go on from them over layer 1
  */
-export function sampleSeeds(query: usize, excluded: usize, sampled: u32): void {
+export function sampleSeeds(query: usize, excluded: usize, sampled: u32, isWalked: bool): void {
   const ids = scratch + 64,
     isApart = load<i32>(header, 4) > 0 && hasUpperCodes();
   if (isApart) swapCodes();
+  seedsMax = FAR_SEEDS;
   let n = 0;
   for (let i: u32 = 0; i < <u32>(SAMPLES * LOOKED_AT) && n < SAMPLES; i++) {
     // Steps of the golden section: wherever it ends, what it passed is spread evenly.
@@ -100,7 +115,38 @@ export function sampleSeeds(query: usize, excluded: usize, sampled: u32): void {
     n++;
   }
   if (n > 0) offer(query, n, excluded, -1);
+  // Where nodes of upper layers do not come first, some of the sample have no list there.
+  if (isWalked && sampled < nodes) walkSeeds(query, excluded);
   if (isApart) swapCodes();
+}
+
+/**
+ * Goes on from the seeds over links of layer 1, among nodes that count, until the neighbours of all seeds are known. A cluster has few nodes
+ * there, so that links lead to others, and the seeds lie in several.
+ */
+function walkSeeds(query: usize, excluded: usize): void {
+  const ids = scratch + 64;
+  for (let at = 0; at < seedCount; ) {
+    const place = seedsAt() + ((<usize>at) << 3),
+      seed = load<u64>(place);
+    at++;
+    if (seed & 1) continue;
+    store<u64>(place, seed | 1);
+    seedWork += LISTED;
+    const list = listOf(nodeOf(seed), 1);
+    let n = 0;
+    for (let i = 0; i < degree; i++) {
+      const next = load<u32>(list + ((<usize>i) << 2));
+      if (next == NIL) break;
+      if (isMarked(next, epoch) || !counts(excluded, next)) continue;
+      mark(next, epoch);
+      store<u32>(ids + ((<usize>n) << 2), next);
+      n++;
+    }
+    if (n == 0) continue;
+    // Those that are nearer took places before it.
+    if (offer(query, n, excluded, -1) < seed) at = 0;
+  }
 }
 
 /** Neighbours of a node whose neighbours are counted, too: those of one node are too few to say much of a small share. */

@@ -7,8 +7,8 @@ export const NIL = 0xffffffff;
 export const GRAPH_POOL_MAX = 32_768;
 /** Nodes scored per expansion of a walk among nodes that count. */
 const REACH_MAX = 4096;
-/** Behind the results: nodes that such a walk begins from, and bridges of an expansion. */
-const SEEDS_BYTES = 256;
+/** Behind the results: nodes that such a walk begins from, bridges of an expansion, and the nearest nodes that do not count. */
+const SEEDS_BYTES = 384;
 /** Offsets from the start of one thread's working memory. */
 export interface WorkLayout {
   readonly visited: number;

@@ -133,6 +133,34 @@ test('where what counts lies behind much that does not, a sample of it is where 
   expect(found / (queries.length * K)).toBeGreaterThan(0.9);
 });
 
+test('a walk that ends before a hole goes on behind it', async () => {
+  const [rows, dim, length] = [8000, 32, 20];
+  const next = random(11);
+  // Along a line; what counts ends on one side of the query, and nearer to it on the other.
+  const places = Float32Array.from({ length: rows }, () => next() * length);
+  const values = Float32Array.from({ length: rows * dim }, (_, at) =>
+    at % dim === 0 ? (places[at / dim] as number) : next() * 0.4,
+  );
+  const counts = (row: number): boolean => Math.abs((places[row] as number) - 10.5) > 1;
+  const fixture = await build(values, dim, 'L2', { build: { ...hnsw, M: 16 } });
+  const { placement, region } = fixture.index;
+  // The way down the layers ended at the beginning of the line.
+  const header = new Int32Array(region.memory.buffer, placement.sections.header?.offset, 2);
+  header.set([places.findIndex((place) => place < 1), 0]);
+  const excluded = bits(rows, (row) => !counts(row));
+  const passing = places.filter((_, row) => counts(row)).length;
+  let found = 0;
+  for (let at = 0; at < 20; at++) {
+    const query = Float32Array.from({ length: dim }, (_, d) => (d === 0 ? 11 : next() * 0.4));
+    const bytes = new Uint8Array(query.buffer);
+    const hits = find(fixture, bytes, K, { excluded, passing, params: { ef: 16 } });
+    expect(hits.givenUp).toBeUndefined();
+    const best = new Set(exact(fixture, bytes, K, { excluded }).rows);
+    found += [...hits.rows].filter((row) => best.has(row)).length;
+  }
+  expect(found / (20 * K)).toBeGreaterThan(0.9);
+});
+
 test('a search without a walk finds what counts by a scan', async () => {
   const [rows, dim] = [2000, 512];
   const values = clustered(rows, dim, 3);
