@@ -39,7 +39,7 @@ export class NodeParts {
   readonly directory: RoleDirectory;
   /** How a role calls the others, wherever they run. */
   readonly peers: RolePeers;
-  /** What other processes and tools may call, by path. */
+  /** What other processes and tools may call, by path; empty where there is no port for them. */
   readonly internalMethods = new Map<string, MethodHandler>();
   /** The services outside that functions ask. */
   readonly providers: Providers;
@@ -100,6 +100,7 @@ export class NodeParts {
   serve<D extends ServiceDefinition>(definition: D, served: Partial<Handlers<D>>): void {
     const handlers = this.#whileValid(definition, served);
     this.directory.register(definition, handlers);
+    if (this.config.internalPort === undefined) return;
     const options = { before: this.#checkServerId, onError: this.#onError };
     for (const [path, handler] of wireMethods(definition, handlers, options))
       this.internalMethods.set(path, handler);

@@ -175,7 +175,7 @@ const heldBytesMaxOf = ({ platform, config }: NodeParts): number =>
 
 function openPublicListener(
   parts: NodeParts,
-  { methods, calls, access, gate }: ProxyDoors,
+  { grpcMethods, calls, access, gate }: ProxyDoors,
   settings: ProxySettings,
 ): Promise<Listener> {
   const { platform, config, memory, health } = parts;
@@ -187,7 +187,7 @@ function openPublicListener(
   return platform.transport.listen({
     host: config.host,
     port: config.port,
-    methods,
+    methods: grpcMethods(),
     http: httpHandler(platform, { health, onScrape: () => memory.publish(), rest, restPaths: paths }),
     httpBodyPaths: paths,
     receiveBytesMax: config.receiveBytesMax,

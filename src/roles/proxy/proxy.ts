@@ -13,8 +13,8 @@ import { grpcMethods, publicCalls } from './public-service.js';
 
 /** How clients reach the proxy: the same calls for each transport. */
 export interface ProxyDoors {
-  /** Bytes in, bytes out: gRPC, by path. */
-  readonly methods: ReadonlyMap<string, MethodHandler>;
+  /** Bytes in, bytes out: gRPC, by path. Made when somebody is to listen. */
+  grpcMethods(): ReadonlyMap<string, MethodHandler>;
   /** Messages in, messages out: REST, by the same paths. */
   readonly calls: ReadonlyMap<string, Next>;
   readonly access: CollectionAccess;
@@ -51,6 +51,6 @@ export class ProxyNode {
       definitions: peers.definitions,
     };
     const gate = guard && gateOf(guard);
-    return { methods: grpcMethods(parts), calls: publicCalls(parts), access, gate };
+    return { grpcMethods: () => grpcMethods(parts), calls: publicCalls(parts), access, gate };
   }
 }
