@@ -86,6 +86,7 @@ export class DataCoord {
     });
     this.#importCalls = new ImportCalls({
       ...{ catalog, peers, served, imports: this.#imports, serverId: settings.serverId },
+      clock: platform.clock,
     });
     this.#drops = new DataDrops({ ...parts, imports: this.#imports, orphans: this.#orphans });
     this.#compactor = new Compactor({
@@ -262,6 +263,7 @@ export class DataCoord {
       return {};
     },
     explain: explainHandler(() => ({
+      ...{ platform: this.#platform, peers: this.#peers },
       catalog: this.#catalog,
       flushes: this.#flushCalls.watch,
       imports: this.#importCalls,

@@ -1,13 +1,20 @@
 // What loads wait for: the step at which a round is, or the end of the pause after one that failed.
 
 import { ElanusError } from '#base/errors.js';
-import { type Explained, explanation, parseOperationKind, timeText } from '#model/states/explained.js';
+import {
+  type Explained,
+  explanation,
+  parseOperationKind,
+  timeText,
+  type Wait,
+} from '#model/states/explained.js';
 import { loadProgress } from '#model/states/load.js';
 import type { ExplainRequest } from '#proto/elanus/roles.js';
-import type { Loaded } from './loaded.js';
+import type { AskedLoads, Loaded } from './loaded.js';
 
 export function explainLoads(
   all: ReadonlyMap<bigint, Loaded>,
+  asked: Pick<AskedLoads, 'of'>,
   { kind: text, collectionIds }: Pick<ExplainRequest, 'kind' | 'collectionIds'>,
 ) {
   const kind = parseOperationKind(text);
@@ -15,9 +22,12 @@ export function explainLoads(
     throw new ElanusError('invalid_parameter', `query-coord runs no operations of kind ${kind}`);
   return explanation(
     kind,
-    collectionIds.flatMap((id) => explain(id, all.get(id))),
+    collectionIds.flatMap((id) => [...asking(id, asked.of(id)), ...explain(id, all.get(id))]),
   );
 }
+
+const asking = (collectionId: bigint, wait: Wait | undefined): Explained[] =>
+  wait === undefined ? [] : [{ collectionId, what: 'the load that was asked for', state: 'asked', ...wait }];
 
 function explain(collectionId: bigint, loaded: Loaded | undefined): Explained[] {
   if (loaded === undefined) return [];

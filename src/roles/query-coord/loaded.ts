@@ -26,6 +26,26 @@ export const freshly = (definition: LoadDefinition, clock: Pick<Clock, 'now'>): 
   watch: new LoadWatch(clock),
 });
 
+/** Loads that were asked for and have no record yet: there may be nobody who knows whether they fit. */
+export class AskedLoads {
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #waits = new Map<bigint, Wait>();
+
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.#clock = clock;
+  }
+
+  /** One at a time for each collection. */
+  async during<T>(collectionId: bigint, waitsFor: string, work: Promise<T>): Promise<T> {
+    this.#waits.set(collectionId, { waitsFor, sinceMs: this.#clock.now() });
+    return work.finally(() => this.#waits.delete(collectionId));
+  }
+
+  of(collectionId: bigint): Wait | undefined {
+    return this.#waits.get(collectionId);
+  }
+}
+
 export class LoadWatch {
   readonly #clock: Pick<Clock, 'now'>;
   readonly sinceMs: number;

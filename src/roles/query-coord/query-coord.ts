@@ -36,7 +36,7 @@ import { explainLoads } from './explain-loads.js';
 import { leftOutBy, refuseReplicas } from './left-out-fields.js';
 import { failureOf } from './load-failure.js';
 import { checkMemory, servedSegments, serveRound } from './load-round.js';
-import { freshly, type Loaded, RETRY_MS_MAX, RETRY_MS_MIN } from './loaded.js';
+import { AskedLoads, freshly, type Loaded, RETRY_MS_MAX, RETRY_MS_MIN } from './loaded.js';
 import { chooseMoves } from './move-segments.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
 import { SlowLook } from './slow-look.js';
@@ -64,11 +64,13 @@ export class QueryCoord {
   /** Held over one decision about what is loaded and its record; inside a round or without one, never around one. */
   readonly #deciding = new KeyedMutex();
   readonly #check: SlowLook;
+  readonly #asked: AskedLoads;
   #closed = false;
 
   private constructor(platform: Platform, settings: QueryCoordSettings, peers: QueryCoordPeers) {
     this.#platform = platform;
     this.#peers = peers;
+    this.#asked = new AskedLoads(platform.clock);
     const table = recordTable(
       platform.metaStore,
       'querycoord-collection-loadinfo/',
@@ -237,7 +239,7 @@ export class QueryCoord {
       await this.#serveNow(wish.collectionId);
       return {};
     },
-    explain: async (request) => explainLoads(this.#loaded, request),
+    explain: async (request) => explainLoads(this.#loaded, this.#asked, request),
     ...groupHandlers(
       () => this.#groups,
       (change) => this.#regroup(change),
@@ -317,11 +319,9 @@ export class QueryCoord {
     const known = held?.partitionIds ?? [];
     const merged = all ? [] : [...new Set([...known, ...partitionIds])];
     if (!all && held !== undefined && known.length === merged.length) return 'nothing';
-    await checkMemory(
-      this.#peers,
-      { collectionId, leftOut },
-      (id) => (all || merged.includes(id)) && !known.includes(id),
-    );
+    const isNew = (id: bigint): boolean => (all || merged.includes(id)) && !known.includes(id);
+    const checking = checkMemory(this.#peers, { collectionId, leftOut }, isNew);
+    await this.#asked.during(collectionId, 'a query-node to say whether it fits into its memory', checking);
     const definition: LoadDefinition = {
       collectionId,
       scope: all ? { kind: 'collection' } : partitionsScope(merged, held?.takesLater === true),

@@ -41,6 +41,7 @@ export class ShardFlush {
   readonly #stop = new AbortController();
   /** Rounds that failed since the last one that did not. */
   #failures = 0;
+  #lastFailure: string | undefined;
   readonly #failing = new LazySet<(error: unknown) => void>();
 
   constructor(parts: ShardFlushParts) {
@@ -86,6 +87,11 @@ export class ShardFlush {
     });
   }
 
+  /** Why the last round failed, when none has succeeded since. */
+  get failure(): string | undefined {
+    return this.#lastFailure;
+  }
+
   async #loop(): Promise<void> {
     const { platform, shard } = this.#parts;
     let retryMs = RETRY_MS_MIN;
@@ -95,6 +101,7 @@ export class ShardFlush {
         await this.#round();
         retryMs = RETRY_MS_MIN;
         this.#failures = 0;
+        this.#lastFailure = undefined;
       } catch (error) {
         if (shard.closed) return;
         if (this.#stop.signal.aborted) {
@@ -115,6 +122,7 @@ export class ShardFlush {
           (error.key === 'channel_moved' || error.key === 'channel_not_found')
         )
           return;
+        this.#lastFailure = messageOf(error);
         if (++this.#failures >= FAILURES_MAX) for (const reject of this.#failing) reject(error);
         await platform.timers
           .sleep(retryMs * (0.8 + 0.4 * nextFloat(platform.random)), this.#stop.signal)

@@ -237,9 +237,11 @@ export class StreamingNode {
       segmentIds: this.#shards.serving(vchannel).reader.inUse(segmentIds, version),
     }),
     channelRows: async ({ vchannel }) => {
-      const { segments, schema } = this.#shards.serving(vchannel).shard;
+      const { shard, flush } = this.#shards.serving(vchannel);
+      const { segments, schema } = shard;
       const unsaved = [...segments.values()].filter((segment) => segment.state !== 'saved');
       return {
+        flushFailure: flush.failure ?? '',
         segments: unsaved.map(({ id, partitionId, state, data }) => ({
           segmentId: id,
           partitionId,

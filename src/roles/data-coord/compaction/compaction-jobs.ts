@@ -83,6 +83,8 @@ export class CompactionJobs {
   /** In the order of their turns. */
   readonly #queue: bigint[] = [];
   readonly #retries = new Map<bigint, JobRetry>();
+  /** The job whose turn it is. */
+  #underWay: bigint | undefined;
 
   constructor(parts: CompactionJobsParts) {
     this.#parts = parts;
@@ -120,7 +122,8 @@ export class CompactionJobs {
   /** Those that are tried again later. */
   get retries(): readonly { readonly job: CompactionJob; readonly retry: JobRetry }[] {
     return [...this.#retries].flatMap(([id, retry]) => {
-      const job = this.#queue.includes(id) ? undefined : this.get(id);
+      const isBegun = id === this.#underWay || this.#queue.includes(id);
+      const job = isBegun ? undefined : this.get(id);
       return job === undefined ? [] : [{ job, retry }];
     });
   }
@@ -163,12 +166,15 @@ export class CompactionJobs {
   async runNext(): Promise<void> {
     const id = this.#queue.shift();
     if (id === undefined) return;
+    this.#underWay = id;
     try {
       await this.#carryOut(id);
       this.#retries.delete(id);
     } catch (error) {
       // The next life goes on with it.
       if (!this.#parts.closing.aborted) this.#tryLater(id, messageOf(error));
+    } finally {
+      this.#underWay = undefined;
     }
   }
 

@@ -4,13 +4,14 @@ import { ElanusError } from '#base/errors.js';
 import { groupFiles } from '#model/imports/import-format.js';
 import { checkImportOptions } from '#model/imports/import-options.js';
 import { bytesOf, type ImportJob, importJobRecord, isLiveJob, progressAt } from '#model/states/import-job.js';
+import type { Clock } from '#platform/time.js';
 import type { ImportJobRecord } from '#proto/elanus/data.js';
 import type { ChannelRegistryDefinition, ImportStateResponse } from '#proto/elanus/roles.js';
 import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { ImportJobState, type ImportTaskProgress } from '#proto/milvus/internal.js';
 import type { DataCatalog } from '#roles/data-coord/data-catalog.js';
 import type { DataCoordPeers } from '#roles/data-coord/data-coord-peers.js';
-import type { DeepPartial, Handlers } from '#rpc/service.js';
+import { backgroundContext, type DeepPartial, type Handlers } from '#rpc/service.js';
 import type { ImportJobs } from './import-jobs.js';
 import type { ServedImports } from './served-imports.js';
 
@@ -23,7 +24,11 @@ export interface ImportCallsParts {
   readonly imports: ImportJobs;
   readonly served: ServedImports;
   readonly serverId: bigint;
+  readonly clock: Pick<Clock, 'now'>;
 }
+
+/** What a data-node that reads files may take to say how far it is, in ms: who asks for the state must not wait for one that is away. */
+const PROGRESS_MS = 1000;
 
 type WireCalls = Pick<
   Handlers<typeof DataCoordDefinition>,
@@ -142,6 +147,12 @@ export class ImportCalls {
     return { ...record, state: 'importing', progress: 99n, endTimestamp: 0n };
   }
 
+  #progressOf({ id: jobId }: ImportJob) {
+    const { clock, peers } = this.#parts;
+    const context = { ...backgroundContext, deadlineMs: clock.now() + PROGRESS_MS };
+    return peers.dataNode.importProgress({ jobId }, context).catch(() => undefined);
+  }
+
   /** How far it is, with what the data-node says of the task that is under way. */
   async stateOf(
     job: ImportJob,
@@ -149,10 +160,7 @@ export class ImportCalls {
     const shown = this.#shown(job);
     const bytesTotal = bytesOf(job.tasks);
     const done = job.tasks.filter(({ isDone }) => isDone);
-    const running =
-      job.state === 'importing'
-        ? await this.#parts.peers.dataNode.importProgress({ jobId: job.id }).catch(() => undefined)
-        : undefined;
+    const running = job.state === 'importing' ? await this.#progressOf(job) : undefined;
     const bytesRead = bytesOf(done) + (running?.bytes ?? 0n);
     const rowsRead =
       done.reduce((sum, { groups }) => sum + groups.reduce((rows, { rowCount }) => rows + rowCount, 0n), 0n) +
