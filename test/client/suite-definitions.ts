@@ -13,6 +13,7 @@ import {
   int64,
   NotFoundError,
   NotLoadedError,
+  structArray,
   varchar,
 } from '#client/connect.js';
 
@@ -39,7 +40,32 @@ const other = collection('grown', {
   must: int32(),
 });
 
+const notes = { id: int64().primaryKey(), v: floatVector(4) } as const;
+const withMarks = {
+  ...notes,
+  marks: structArray({ page: int32(), word: varchar(20) }, 4).nullable(),
+} as const;
+
 export function definitionTests(client: () => Client): void {
+  test('a struct array that comes later is null in the rows before it', async () => {
+    await client().collection(collection('notes', notes)).create();
+    const shelf = client().collection(collection('notes', withMarks));
+    await client()
+      .collection(collection('notes', notes))
+      .insert([{ id: 1n, v: [1, 2, 3, 4] }]);
+    await shelf.ensure({ apply: 'additive' });
+    await shelf.insert([
+      { id: 2n, v: [1, 2, 3, 4], marks: [{ page: 7, word: 'a' }] },
+      { id: 3n, v: [1, 2, 3, 4], marks: [] },
+      { id: 4n, v: [1, 2, 3, 4], marks: null },
+    ]);
+    const rows = await shelf.query({ limit: 10, output: ['marks'] });
+    expect(rows.toArray().map(({ marks }) => marks)).toEqual([null, [{ page: 7, word: 'a' }], [], null]);
+    const hits = await shelf.search('v', [1, 2, 3, 4], { limit: 4, output: ['marks'] });
+    expect(hits.at(0)?.row.marks).toBeNull();
+    await shelf.drop();
+  });
+
   test('ensure creates, finds the same, shows differences, adds what is missing', async () => {
     const made = client().collection(first);
     expect(await made.exists()).toBe(false);

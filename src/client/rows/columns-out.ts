@@ -120,8 +120,14 @@ function placesOf(valid: readonly boolean[]): Int32Array {
 
 /** @param spec what the declaration says of the field; undefined for fields that it has not */
 export function readColumn(data: FieldData, spec: FieldSpec | undefined, length: number): ReadColumn {
-  return new ReadColumn(length, data.validData, () => valuesOf(data, spec));
+  return new ReadColumn(length, validityOf(data), () => valuesOf(data, spec));
 }
+
+/** A struct array is null where its members are; few servers say it of the struct itself. */
+const validityOf = ({ validData, field }: FieldData): readonly boolean[] =>
+  validData.length === 0 && field?.$case === 'structArrays'
+    ? (field.value.fields[0]?.validData ?? [])
+    : validData;
 
 function valuesOf(data: FieldData, spec: FieldSpec | undefined): Values {
   const { field, fieldName } = data;

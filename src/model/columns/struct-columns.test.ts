@@ -148,8 +148,10 @@ function rowsOf(field: FieldData | undefined): Row[] {
     v?.field?.$case === 'vectors' && v.field.value.data?.$case === 'vectorArray'
       ? v.field.value.data.value.data
       : [];
+  // The struct itself says nothing of nulls: the Rust SDK takes no answer that says it there as well.
+  expect(field.validData).toEqual([]);
   return vectors.map((row, at): Row => {
-    if (field.validData.length > 0 && field.validData[at] === false) return null;
+    if (v !== undefined && v.validData.length > 0 && v.validData[at] === false) return null;
     const floats =
       row.data?.$case === 'floatVector' ? new Float32Array(row.data.value.data.slice().buffer) : [];
     const [texts, numbers] = [lists(t)[at]?.data, lists(n)[at]?.data];

@@ -157,7 +157,11 @@ function lengthAt(field: FieldSchema, column: Column | undefined, row: number): 
   return arrayLength(bytes, field.elementType);
 }
 
-/** Columns of one struct array as the field that clients know. @param columns as they are answered, under the names of their columns */
+/**
+ * Columns of one struct array as the field that clients know. Which rows are null is said at its columns alone, as Milvus says it: the Rust SDK
+ * takes no answer that says it of the struct as well.
+ * @param columns as they are answered, under the names of their columns
+ */
 export function structFieldData({ struct }: StructColumns, columns: readonly FieldData[]): FieldData {
   return FieldData.create({
     type: DataType.ArrayOfStruct,
@@ -169,6 +173,5 @@ export function structFieldData({ struct }: StructColumns, columns: readonly Fie
         fields: columns.map((data) => ({ ...data, fieldName: ownName(struct.name, data.fieldName) })),
       },
     },
-    validData: columns[0]?.validData ?? [],
   });
 }

@@ -35,7 +35,7 @@ function rowColumn(field: FieldData, options: OutOptions, taken: ReadonlySet<str
 /** Text of the value of each row; nulls may have a place in the data, or none. */
 function valuesOf(field: FieldData, asText: boolean): (row: number) => string {
   if (field.field?.$case === 'structArrays')
-    return structValues(field.field.value.fields, field.validData, asText);
+    return structValues(field.field.value.fields, field.field.value.fields[0]?.validData ?? [], asText);
   const cells = cellsOf(field, asText);
   const { validData } = field;
   if (validData.length === 0) return (row) => cells.at(row);
