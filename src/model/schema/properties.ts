@@ -53,6 +53,10 @@ const only =
   (value) =>
     value.trim() === allowed ? undefined : why;
 
+/** 0: no number of its own. */
+const checkReplicas: PropertyCheck = (value) =>
+  /^[01]$/.test(value.trim()) ? undefined : 'there is one replica';
+
 const numberOf =
   (check: (key: string, value: string) => void): PropertyCheck =>
   (value, _schema, key = '') => {
@@ -91,7 +95,7 @@ const collectionRules: readonly PropertyRule[] = [
   { key: /^warmup\./, check: kept },
   { key: /^collection\.segment\.rowLimit$/, check: kept },
   { key: /^collection\.autocompaction\.enabled$/, check: hintFlag('collection.autocompaction.enabled') },
-  { key: /^collection\.replica\.number$/, check: only('1', 'there is one replica') },
+  { key: /^collection\.replica\.number$/, check: checkReplicas },
   {
     key: /^collection\.resource_groups$/,
     check: only(DEFAULT_RESOURCE_GROUP, 'there is one resource group'),
@@ -110,7 +114,7 @@ const collectionRules: readonly PropertyRule[] = [
 ];
 const databaseRules: readonly PropertyRule[] = [
   { key: /^timezone$/, check: checkTimezone },
-  { key: /^database\.replica\.number$/, check: only('1', 'there is one replica') },
+  { key: /^database\.replica\.number$/, check: checkReplicas },
   { key: /^database\.resource_groups$/, check: only(DEFAULT_RESOURCE_GROUP, 'there is one resource group') },
   { key: /^database\.diskQuota\.mb$/, check: numberOf(checkNumber) },
   { key: /^database\.max\.collections$/, check: numberOf(checkCount) },
