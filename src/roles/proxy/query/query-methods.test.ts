@@ -112,6 +112,16 @@ it('counts over all shards, and does not page a count', async () => {
   });
 });
 
+it('a page of an iterator that began in another collection of the name is refused', async () => {
+  const { call } = openProxyWorld({ streamingNode: { retrieve: async (sent) => retrieve(sent) } });
+  const page = (collection_id: string) => call('query', query('', ['n'], { limit: '2', collection_id }));
+  expect((await page('1')).status).toMatchObject({ code: 0 });
+  expect((await page('2')).status).toMatchObject({
+    code: 1100,
+    reason: expect.stringContaining('collection id:2 in the request is not consistent'),
+  });
+});
+
 it('names the columns of an empty answer', async () => {
   const { call } = openProxyWorld({ streamingNode: { retrieve: async () => ({}) } });
   const { fieldsData } = await call('query', query('id in [77]', ['n']));

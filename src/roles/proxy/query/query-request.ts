@@ -9,7 +9,7 @@ import type { TimePart } from '#model/time/time-parts.js';
 import type { Workers } from '#platform/workers.js';
 import type { OrderKey } from '#proto/elanus/roles.js';
 import type { QueryRequest } from '#proto/milvus/milvus.js';
-import type { ReadScope } from '#roles/proxy/reads/read-scope.js';
+import { checkSameCollection, type ReadScope } from '#roles/proxy/reads/read-scope.js';
 import { guaranteeTimestampOf } from '#roles/proxy/reads/read-timestamps.js';
 import { type RequestFilter, requestFilter } from '#roles/proxy/reads/request-filter.js';
 import { type QueryOrder, queryOrder } from '#segment/row-order.js';
@@ -53,6 +53,7 @@ export async function checkQuery(
 ): Promise<CheckedQuery> {
   const { schema } = scope.collection;
   const params = parseQueryParams(request.queryParams);
+  checkSameCollection(params.collectionId, scope.collection.record.id);
   const aggregates = aggregateQuery(schema, request.outputFields, params.groupBy);
   const output =
     aggregates === undefined

@@ -34,6 +34,15 @@ interface ScopedRequest {
   readonly namespace?: string | undefined;
 }
 
+/** An iterator goes on in the collection that it began in, whatever its name means by now. @throws invalid_parameter */
+export function checkSameCollection(asked: bigint | undefined, id: bigint): void {
+  if (asked === undefined || asked === 0n || asked === id) return;
+  throw new ElanusError(
+    'invalid_parameter',
+    `collection id:${asked} in the request is not consistent to that in the search context, alias or database may have been changed: ${id}: invalid parameter`,
+  );
+}
+
 /** Waits for a load that is under way. @throws collection_not_loaded, partition_not_found, invalid_parameter */
 export async function readScope(
   parts: Pick<ProxyParts, 'access' | 'platform' | 'rootCoord' | 'settings'>,

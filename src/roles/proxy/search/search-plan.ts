@@ -18,13 +18,10 @@ import type { IndexSearchParams, OrderKey } from '#proto/elanus/roles.js';
 import type { SearchRequest } from '#proto/milvus/milvus.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import type { OpenCollection } from '#roles/proxy/collection-access.js';
+import { checkSameCollection } from '#roles/proxy/reads/read-scope.js';
 import { isFilterable } from '#roles/proxy/search/group/group-filter.js';
 import { type Grouping, groupingOf } from '#roles/proxy/search/group/grouping.js';
-import {
-  checkSameCollection,
-  type IteratorPage,
-  iteratorPage,
-} from '#roles/proxy/search/iterate/iterator-request.js';
+import { type IteratorPage, iteratorPage } from '#roles/proxy/search/iterate/iterator-request.js';
 import { type TextsPlan, textsPlan } from '#roles/proxy/search/texts/texts-plan.js';
 import { type WordsPlan, wordsPlan } from '#roles/proxy/search/words/words-plan.js';
 

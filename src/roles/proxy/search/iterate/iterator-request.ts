@@ -37,14 +37,6 @@ export function iteratorPage(
   };
 }
 
-/** An iterator goes on in the collection that it began in. @throws invalid_parameter */
-export function checkSameCollection(asked: bigint | undefined, id: bigint): void {
-  if (asked === undefined || asked === 0n || asked === id) return;
-  refuse(
-    `collection id:${asked} in the request is not consistent to that in the search context, alias or database may have been changed: ${id}`,
-  );
-}
-
 /** A random UUID, for the token of a first page. */
 export function newTokenId(random: Random): string {
   const hex = Array.from({ length: 4 }, () => random.nextUint32().toString(16).padStart(8, '0')).join('');
