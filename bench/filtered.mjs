@@ -204,7 +204,10 @@ async function explained(data, query, passing, params) {
   return plan.plan;
 }
 
-const time = (micros) => `${micros < 9.95 ? micros.toFixed(1) : micros.toFixed(0)} us`;
+const time = (micros) =>
+  micros === Number.POSITIVE_INFINITY
+    ? 'not timed'
+    : `${micros < 9.95 ? micros.toFixed(1) : micros.toFixed(0)} us`;
 function line(kind, share, plan, found, rivals) {
   const { ids, bits, unfiltered, ours } = found;
   // Not timed: what it takes is not the question, and it is taken for the slower.
