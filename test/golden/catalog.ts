@@ -16,6 +16,7 @@ import {
   FileResourceRecord,
   ImportJobRecord,
   LoadRecord,
+  OrphansRecord,
   ResourceGroupRecord,
   SegmentRecord,
   UsersRecord,
@@ -221,6 +222,7 @@ export const catalogRecords: Readonly<Record<string, { readonly key: string; rea
       ...{ ...channel, vchannel: 'by-dev-rootcoord-dml_1_2v1' },
     }),
     epoch: kept('datacoord-meta/epoch/newest', EpochRecord, { epoch: 4n }),
+    orphans: kept('datacoord-meta/orphans/removed', OrphansRecord, { removedBelow: 17n }),
     ...Object.fromEntries(
       Object.entries(jobs).map(([state, more], i) => {
         const id = 40n + BigInt(i);
