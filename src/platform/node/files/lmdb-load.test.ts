@@ -22,3 +22,14 @@ test('a missing native part is an error that names platform, package and remedy'
 test('where it is there, it opens', async () => {
   expect(typeof (await loadLmdb())).toBe('function');
 });
+
+test('a process that forbids functions of text is not said to miss a part', async () => {
+  const load = () =>
+    Promise.reject(new EvalError('Code generation from strings disallowed for this context'));
+  await expect(loadLmdb({ platform: 'linux', arch: 'x64', load })).rejects.toMatchObject({
+    key: 'unsupported',
+    message: expect.stringMatching(
+      /Code generation from strings disallowed.*expected Node.js without --disallow-code/,
+    ),
+  });
+});

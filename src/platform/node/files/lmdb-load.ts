@@ -27,11 +27,17 @@ const here: Loading = {
   },
 };
 
-/** @throws unsupported when lmdb's native part for this platform is not installed or does not load */
+/** @throws unsupported when lmdb's native part for this platform is not installed or does not load, and where functions of text are forbidden */
 export async function loadLmdb({ platform, arch, load }: Loading = here): Promise<LmdbOpen> {
   try {
     return (await load()).open;
   } catch (error) {
+    if (error instanceof EvalError)
+      throw new ElanusError(
+        'unsupported',
+        `lmdb, which keeps the metadata of a data folder, makes functions of text, and this process forbids that (${oneLine(error)}): expected Node.js without --disallow-code-generation-from-strings; a database in memory needs no lmdb`,
+        { cause: error },
+      );
     throw new ElanusError(
       'unsupported',
       `lmdb, which keeps the metadata of a data folder, has no native part for ${platform}-${arch} here (${oneLine(error)}): expected the package @lmdb/lmdb-${platform}-${arch} beside lmdb; install again on this platform without --omit=optional, or build it from source (npm rebuild lmdb --build-from-source); a database in memory needs none`,
