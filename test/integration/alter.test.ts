@@ -105,6 +105,10 @@ test('FlushAll brings the rows of all databases to files, and says when it is do
   expect(flushed.status).toMatchObject({ code: 0 });
   expect(BigInt(flushed.flush_all_ts)).toBeGreaterThan(0n);
   expect(Object.keys(flushed.flush_all_msgs).length).toBeGreaterThan(0);
+  // At the first question: a client that has to ask again pauses for seconds.
+  expect(await client.getFlushAllState({ flush_all_ts: flushed.flush_all_ts })).toMatchObject({
+    flushed: true,
+  });
   expect((await client.flushAllSync()).flushed).toBe(true);
   for (const name of [collection_name, 'second']) {
     const { infos } = await client.getPersistentSegmentInfo({ collectionName: name });

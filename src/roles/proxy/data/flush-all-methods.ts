@@ -7,8 +7,12 @@ import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { Status } from '#proto/milvus/common.js';
 import type { FlushAllTarget } from '#proto/milvus/milvus.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+import { awaitFiles, withinFlushWait } from './flushed-files.js';
 
-type FlushAllParts = Pick<ProxyParts, 'definitions' | 'dataCoord' | 'rootCoord'>;
+type FlushAllParts = Pick<
+  ProxyParts,
+  'platform' | 'definitions' | 'dataCoord' | 'rootCoord' | 'streamingNode'
+>;
 
 /** Collections that are sealed, or asked for, at the same time. */
 const AT_ONCE = 8;
@@ -31,10 +35,13 @@ export class FlushAllMethods {
     const { timestamp } = await rootCoord.allocTimestamp({ count: 1 }, context);
     const records = await this.#collections(request, context);
     const results = new Map<string, object[]>();
-    await eachOf(records, async ({ id, database, schema }) => {
+    const sealed: CollectionRecord[] = [];
+    await eachOf(records, async (record) => {
+      const { id, database, schema } = record;
       const name = schema?.name ?? '';
       const flushed = await unlessDropped(definitions.flushCollection({ database, name, id }, context));
       if (flushed === undefined) return;
+      sealed.push(record);
       const result = {
         collectionName: name,
         segmentIds: packed(flushed.segmentIds),
@@ -44,6 +51,7 @@ export class FlushAllMethods {
       };
       results.set(database, [...(results.get(database) ?? []), result]);
     });
+    await this.#awaitFiles(sealed, timestamp, context);
     const pchannels = [...new Set(records.flatMap(({ vchannels }) => vchannels.map(physicalOf)))].sort();
     const properties = { timestamp: String(timestamp) };
     return {
@@ -53,6 +61,22 @@ export class FlushAllMethods {
       clusterInfo: { pchannels },
     };
   };
+
+  /** Clients that find it done at their first question ask no second time, after a pause of their own. */
+  async #awaitFiles(
+    records: readonly CollectionRecord[],
+    timestamp: bigint,
+    context: CallContext,
+  ): Promise<void> {
+    await withinFlushWait(this.#parts, context, (until) =>
+      eachOf(records, ({ vchannels }) =>
+        awaitFiles(this.#parts, vchannels, timestamp, until).catch((error: unknown) => {
+          // All is sealed: one that was dropped meanwhile, or is away, does not make a failure of the others' flush. GetFlushAllState names it.
+          if (!(error instanceof ElanusError) || error.key === 'deadline_exceeded') throw error;
+        }),
+      ),
+    );
+  }
 
   readonly getFlushAllState: PublicHandler<'getFlushAllState'> = async (request, context) => {
     const { dataCoord } = this.#parts;

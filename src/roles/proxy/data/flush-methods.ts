@@ -1,18 +1,15 @@
 // Flush: what was written becomes files, and which files there are.
-import { ElanusError } from '#base/errors.js';
 import { encodeInt64s } from '#model/columns/packed-array.js';
 import type { CallContext } from '#platform/transport.js';
 import { SegmentLevel, SegmentState } from '#proto/milvus/common.js';
-import { databaseOf, type OpenCollection } from '#roles/proxy/collection-access.js';
+import { databaseOf } from '#roles/proxy/collection-access.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
+import { awaitFiles, withinFlushWait } from './flushed-files.js';
 
 type FlushParts = Pick<
   ProxyParts,
   'platform' | 'access' | 'definitions' | 'dataCoord' | 'channelRegistry' | 'streamingNode'
 >;
-
-/** How long Flush itself waits for the files before it leaves the rest to GetFlushState, in ms. */
-const FLUSH_WAIT_MS_MAX = 10_000;
 
 export class FlushMethods {
   readonly #parts: FlushParts;
@@ -65,7 +62,7 @@ export class FlushMethods {
     };
   };
 
-  /** Seals, then waits for the files: for most callers the answer already means durable files. */
+  /** Seals, then waits for the files. What is not there in time, GetFlushState says truthfully. */
   async #flush(database: string, name: string, context: CallContext) {
     const { access, definitions } = this.#parts;
     const collection = await access.open({ dbName: database, collectionName: name }, context);
@@ -73,30 +70,11 @@ export class FlushMethods {
       { database: collection.database, name, id: collection.record.id },
       context,
     );
-    await this.#awaitFiles(collection, flushed.flushTimestamp, context);
-    return { name, ...flushed };
-  }
-
-  async #awaitFiles({ record }: OpenCollection, timestamp: bigint, context: CallContext): Promise<void> {
-    const { platform, streamingNode } = this.#parts;
-    const now = platform.clock.now();
-    const waitMs = Math.min(
-      FLUSH_WAIT_MS_MAX,
-      context.deadlineMs === undefined ? FLUSH_WAIT_MS_MAX : Math.max(0, (context.deadlineMs - now) / 2),
+    const { vchannels } = collection.record;
+    await withinFlushWait(this.#parts, context, (until) =>
+      awaitFiles(this.#parts, vchannels, flushed.flushTimestamp, until),
     );
-    const abort = new AbortController();
-    const timer = platform.timers.after(waitMs, () => abort.abort());
-    try {
-      const until = { signal: abort.signal, deadlineMs: now + waitMs, metadata: {} };
-      await Promise.all(
-        record.vchannels.map((vchannel) => streamingNode.awaitCheckpoint({ vchannel, timestamp }, until)),
-      );
-    } catch (error) {
-      // Not in time: the client asks GetFlushState for the rest, which answers truthfully.
-      if (!(error instanceof ElanusError) || error.key !== 'deadline_exceeded') throw error;
-    } finally {
-      timer.cancel();
-    }
+    return { name, ...flushed };
   }
 }
 

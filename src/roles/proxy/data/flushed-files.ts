@@ -1,0 +1,44 @@
+// How a flush waits for its files: for most callers its answer already means durable files, and the others ask for the rest.
+import { ElanusError } from '#base/errors.js';
+import type { CallContext } from '#platform/transport.js';
+import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
+
+type WaitParts = Pick<ProxyParts, 'platform' | 'streamingNode'>;
+
+/** How long a flush itself waits for the files before it leaves the rest to GetFlushState and GetFlushAllState, in ms. */
+const FLUSH_WAIT_MS_MAX = 10_000;
+
+/** Runs a task that waits for files until then, or for half of the caller's time. @returns undefined: not in time */
+export async function withinFlushWait<T>(
+  { platform }: WaitParts,
+  context: CallContext,
+  task: (until: CallContext) => Promise<T>,
+): Promise<T | undefined> {
+  const now = platform.clock.now();
+  const waitMs = Math.min(
+    FLUSH_WAIT_MS_MAX,
+    context.deadlineMs === undefined ? FLUSH_WAIT_MS_MAX : Math.max(0, (context.deadlineMs - now) / 2),
+  );
+  const abort = new AbortController();
+  const timer = platform.timers.after(waitMs, () => abort.abort());
+  try {
+    return await task({ signal: abort.signal, deadlineMs: now + waitMs, metadata: {} });
+  } catch (error) {
+    if (error instanceof ElanusError && error.key === 'deadline_exceeded') return undefined;
+    throw error;
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** Until what was written to the channels before the time is in files. @throws deadline_exceeded */
+export async function awaitFiles(
+  { streamingNode }: WaitParts,
+  vchannels: readonly string[],
+  timestamp: bigint,
+  until: CallContext,
+): Promise<void> {
+  await Promise.all(
+    vchannels.map((vchannel) => streamingNode.awaitCheckpoint({ vchannel, timestamp }, until)),
+  );
+}
