@@ -131,6 +131,23 @@ describe('a compaction', () => {
     expect(await compact(there)).toMatchObject([{ state: 'done' }]);
   });
 
+  it('whose file goes as an orphan when the channel gets another owner is planned again, and blames no source', async () => {
+    const there = await world();
+    await withTwo(there);
+    there.meanwhile = async () => {
+      there.meanwhile = async () => {};
+      await there.running.registry.acquireChannels({ serverId: 10n });
+      while ((await there.running.platform.objectStore.size(FILE)) !== undefined)
+        await there.running.cluster.world.timers.sleep(10);
+    };
+    const [plan] = await compact(there);
+    expect(plan).toMatchObject({ state: 'failed', reason: expect.stringContaining('taken for an orphan') });
+    // By this kind of error sources are set aside as damaged for ten minutes.
+    expect(plan?.reason).toContain('it is planned again');
+    expect(await flushedOf(there.running)).toEqual([11n, 12n]);
+    expect(await compact(there)).toMatchObject([{ state: 'done', targets: [900n] }]);
+  });
+
   it('of a data-coord that was overtaken is refused', async () => {
     const cluster = simulatedCluster(11);
     const stale = await world(cluster);

@@ -131,7 +131,7 @@ function commitMerge(
   );
   return locks.change(collectionOf(plan), async () => {
     const sources = unchangedSources(catalog, plan, plan.sources);
-    await orphans.checkKept(fresh.flatMap(keysOf));
+    await checkKept(orphans, fresh.flatMap(keysOf));
     const by = fresh.map(({ id }) => id);
     const dropped = sources.map((source) => ({ ...replaceSegment(source, { by, at }), readableFrom }));
     const guards = { channels: [plan.vchannel] };
@@ -190,11 +190,23 @@ function commitApplied(
 ): Promise<void> {
   return locks.change(collectionOf(plan), async () => {
     const sources = unchangedSources(catalog, plan, planned);
-    if (file !== undefined) await orphans.checkKept([file.key]);
+    if (file !== undefined) await checkKept(orphans, [file.key]);
     const segments = sources.map((source) =>
       moveSegment(source, { kind: 'deletes_applied', until: plan.appliedUntil, file }),
     );
     await catalog.save({ segments, compactions: noting([]), guards: { channels: [plan.vchannel] } });
+  });
+}
+
+/**
+ * Its own files may have been taken for orphans while nothing named them, as when the channel got another owner meanwhile.
+ * @throws segment_not_found, as for every change since the plan: nothing is wrong with the sources
+ */
+async function checkKept(orphans: Orphans, keys: readonly string[]): Promise<void> {
+  await orphans.checkKept(keys).catch((error: unknown) => {
+    if (error instanceof ElanusError && error.key === 'object_not_found')
+      throw refused(`a file that it wrote was taken for an orphan (${error.message})`);
+    throw error;
   });
 }
 
