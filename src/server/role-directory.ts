@@ -119,7 +119,7 @@ export class RoleDirectory implements RoleNodes {
     const deadlineMs = (context?.deadlineMs ?? clock.now() + FOUND_MS_MAX) - ANSWER_MS;
     for (;;) {
       const targets = this.#targetsNow(definition);
-      let failure: unknown = nobody(definition);
+      let failure: unknown;
       try {
         if (targets.length > 0) return await this.#sent(definition, key, targets, request, context);
       } catch (error) {
@@ -129,7 +129,8 @@ export class RoleDirectory implements RoleNodes {
       }
       const leftMs = deadlineMs - clock.now();
       // A process that ends hears no more news: nothing would change between two tries, and nothing would part them.
-      if (leftMs <= 0 || context?.signal.aborted === true || sessions.isClosed) throw asSeen(failure);
+      if (leftMs <= 0 || context?.signal.aborted === true || sessions.isClosed)
+        throw asSeen(failure ?? nobody(definition));
       await sessions.news(Math.min(leftMs, AGAIN_MS), context?.signal);
     }
   }

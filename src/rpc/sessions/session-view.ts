@@ -26,6 +26,7 @@ export interface SeenNode {
 export class SessionView {
   #seen: ReadonlyMap<bigint, Seen> = new Map();
   #lastMs = Number.NEGATIVE_INFINITY;
+  #places = '';
 
   /** @param begunMs when the read began, `endedMs` when it ended, by the clock that never steps */
   observe(entries: readonly RecordEntry<SessionRecord>[], begunMs: number, endedMs: number): void {
@@ -39,6 +40,7 @@ export class SessionView {
     }
     this.#seen = seen;
     this.#lastMs = begunMs;
+    this.#places = this.#placesNow();
   }
 
   /** The record as it was seen; undefined: there is none. */
@@ -66,6 +68,10 @@ export class SessionView {
 
   /** Where everyone is, in one text: whether two looks saw the same. */
   get places(): string {
+    return this.#places;
+  }
+
+  #placesNow(): string {
     const shown = [...this.#seen.values()].map(({ record }) => {
       const roles = record.serving.map(({ role, epoch }) => `${role}/${epoch}`).sort();
       return `${record.serverId}@${record.address}:${roles.join('+')}:${this.isOver(record.serverId)}`;
