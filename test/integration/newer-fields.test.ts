@@ -52,6 +52,7 @@ afterAll(async () => {
 test('segments are listed by their states, with the channel of their rows', async () => {
   const all = await segmentsOf();
   expect(all).toHaveLength(2);
+  for (const { compactionFrom } of all) expect(compactionFrom).toEqual([]);
   for (const { insertChannel } of all) expect(insertChannel).toMatch(/^by-dev-rootcoord-dml_\d+_\d+v0$/);
   expect(await segmentsOf(SegmentState.Growing, SegmentState.Flushed)).toEqual(all);
   expect(await segmentsOf(SegmentState.Growing, SegmentState.Importing)).toEqual([]);
@@ -71,6 +72,7 @@ test('the compactions of a collection are found by its name', async () => {
     return now.mergeInfos.every(({ target }) => target !== 0n) ? now : undefined;
   });
   const [segment] = await segmentsOf();
+  expect(segment?.compactionFrom.toSorted()).toEqual(sources);
   expect(ended.mergeInfos).toMatchObject([
     {
       target: segment?.segmentID,

@@ -58,6 +58,7 @@ export class FlushMethods {
         // Clients wait until Milvus has put the rows of a segment in order; here nothing is done to them after the flush.
         isSorted: segment.rowCount > 0n,
         insertChannel: segment.vchannel,
+        compactionFrom: segment.compactedFrom,
       })),
     };
   };
