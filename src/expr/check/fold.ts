@@ -1,5 +1,6 @@
 // Computes what constants alone decide: arithmetic, and comparisons of one constant with another.
 
+import { computeDoubles, computeInts } from '#expr/arithmetic.js';
 import type { ArithmeticOp, ComparisonOp } from '#expr/ast.js';
 import { compareNumbers } from '#expr/number-order.js';
 import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
@@ -34,8 +35,10 @@ export function foldArithmetic(op: ArithmeticOp, left: Constant, right: Constant
   if ((op === '/' || op === '%') && Number(right.value) === 0) {
     throw new FilterSyntaxError(`cannot ${opNames[op]} by zero`, at);
   }
+  if (op === '<<' || op === '>>') throw notExecuted(op, at);
   if (left.type === 'int' && right.type === 'int' && op !== '**') {
-    return intConstant(foldInts(op, left.value, right.value, at), at);
+    const result = computeInts(op, left.value, right.value);
+    if (result !== undefined) return intConstant(result, at);
   }
   return { type: 'double', value: foldDoubles(op, Number(left.value), Number(right.value), at) };
 }
@@ -43,47 +46,17 @@ export function foldArithmetic(op: ArithmeticOp, left: Constant, right: Constant
 const isNumber = (constant: Constant): constant is Constant & { readonly type: 'int' | 'double' } =>
   constant.type === 'int' || constant.type === 'double';
 
-function foldInts(op: ArithmeticOp, left: bigint, right: bigint, at: number): bigint {
-  switch (op) {
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    case '/':
-      return left / right;
-    case '%':
-      return left % right;
-    case '&':
-      return left & right;
-    case '|':
-      return left | right;
-    case '^':
-      return left ^ right;
-    default:
-      throw notExecuted(op, at);
-  }
-}
-
-function foldDoubles(op: ArithmeticOp, left: number, right: number, at: number): number {
-  switch (op) {
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    case '/':
-      return left / right;
-    case '**':
-      return left ** right;
-    case '<<':
-    case '>>':
-      throw notExecuted(op, at);
-    default:
-      throw new FilterSyntaxError(`${opNames[op]} can only apply on integer types`, at);
-  }
+function foldDoubles(
+  op: Exclude<ArithmeticOp, '<<' | '>>'>,
+  left: number,
+  right: number,
+  at: number,
+): number {
+  if (op === '**') return left ** right;
+  // A field's double, and one in JSON, has a remainder; Milvus folds none of constants.
+  const result = op === '%' ? undefined : computeDoubles(op, left, right);
+  if (result !== undefined) return result;
+  throw new FilterSyntaxError(`${opNames[op]} can only apply on integer types`, at);
 }
 
 export const notExecuted = (op: ArithmeticOp, at: number): FilterSyntaxError =>

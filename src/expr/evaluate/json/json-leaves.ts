@@ -1,7 +1,7 @@
 // Leaves over JSON: a test of what is at a path, and a test of what was computed from numbers at paths.
 
+import { computeDoubles, computeInts } from '#expr/arithmetic.js';
 import type { Leaf } from '#expr/evaluate/leaf.js';
-import { computeInts } from '#expr/evaluate/numbers/arithmetic.js';
 import { NumberBlock, type NumberVector } from '#expr/evaluate/numbers/number-vector.js';
 import {
   BLOCK_ROWS,
@@ -224,8 +224,6 @@ export class PlainNumbers implements JsonNumbers {
   }
 }
 
-const isBitwise = (op: ArithmeticOp): boolean => op === '&' || op === '|' || op === '^';
-
 export class JsonArithmetic implements JsonNumbers {
   readonly cost: number;
   readonly #op: ArithmeticOp;
@@ -256,29 +254,15 @@ export class JsonArithmetic implements JsonNumbers {
       into.setInt(result);
       return 1;
     }
-    if (isBitwise(this.#op)) return 0;
-    into.setDouble(computeDouble(this.#op, into.value, other.value));
+    const result = computeDoubles(this.#op, into.value, other.value);
+    if (result === undefined) return 0;
+    into.setDouble(result);
     return 1;
   }
 
   maskKnown(rows: Rows, known: RowBits): void {
     this.#left.maskKnown(rows, known);
     this.#right.maskKnown(rows, known);
-  }
-}
-
-function computeDouble(op: ArithmeticOp, left: number, right: number): number {
-  switch (op) {
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    case '/':
-      return left / right;
-    default:
-      return left % right;
   }
 }
 

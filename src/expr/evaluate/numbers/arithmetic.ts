@@ -1,6 +1,7 @@
 // Arithmetic of two operands, a block at a time. Ints are computed in doubles while the result cannot leave what doubles hold exactly, which
 // the smallest and the largest value of each side decide; else in 64-bit ints, which wrap.
 
+import { computeInts } from '#expr/arithmetic.js';
 import { newBits, type RowBits, type Rows, setBit, wordsOf } from '#expr/evaluate/rows.js';
 import type { ArithmeticOp } from '#expr/typed.js';
 import { EXACT_MAX, NumberBlock, type NumberVector } from './number-vector.js';
@@ -172,26 +173,4 @@ function computeWide(
   to: BigInt64Array,
 ): void {
   for (let i = 0; i < count; i++) to[i] = computeInts(op, left[i] as bigint, right[i] as bigint) ?? 0n;
-}
-
-/** The result, not yet wrapped; undefined: a division by 0. */
-export function computeInts(op: ArithmeticOp, left: bigint, right: bigint): bigint | undefined {
-  switch (op) {
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    case '/':
-      return right === 0n ? undefined : left / right;
-    case '%':
-      return right === 0n ? undefined : left % right;
-    case '&':
-      return left & right;
-    case '|':
-      return left | right;
-    case '^':
-      return left ^ right;
-  }
 }
