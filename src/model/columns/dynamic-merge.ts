@@ -1,6 +1,7 @@
 // Columns a dynamic collection does not know become keys of `$meta`: the key and the value's JSON text are put into each row's object.
 // Works on the bytes of the objects; nothing is parsed, so int64 stay exact.
 import { ElanusError } from '#base/errors.js';
+import { plainTypes } from '#model/schema/data-type.js';
 import { dataTypeName } from '#model/schema/schema-view.js';
 import type { Column } from '#proto/elanus/data.js';
 import { DataType, type FieldData, FieldSchema } from '#proto/milvus/schema.js';
@@ -8,18 +9,7 @@ import { bytesAt, column, int64At, isNull, stringAt } from './column.js';
 import { repeatVariable, VariableWriter } from './column-values.js';
 import { columnFromField, JSON_BYTES_MAX } from './field-column.js';
 
-const scalarTypes: ReadonlySet<number> = new Set([
-  DataType.Bool,
-  DataType.Int8,
-  DataType.Int16,
-  DataType.Int32,
-  DataType.Int64,
-  DataType.Float,
-  DataType.Double,
-  DataType.VarChar,
-  DataType.String,
-  DataType.JSON,
-]);
+const scalarTypes: ReadonlySet<number> = new Set([...plainTypes, DataType.String, DataType.JSON]);
 
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder();

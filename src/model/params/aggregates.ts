@@ -2,7 +2,7 @@
 // Milvus, with its texts; the names of calls do not care for case, and a result is called what the client wrote.
 
 import { ElanusError } from '#base/errors.js';
-import { DataType } from '#model/schema/data-type.js';
+import { DataType, groupedTypes, numberTypes } from '#model/schema/data-type.js';
 import { refuseNotLoaded } from '#model/schema/loaded-fields.js';
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
@@ -28,14 +28,7 @@ export interface AggregateQuery {
   readonly outputs: readonly AggregateOutput[];
 }
 
-const integers = [DataType.Int8, DataType.Int16, DataType.Int32, DataType.Int64];
-const groupTypes: ReadonlySet<number> = new Set([
-  DataType.Bool,
-  ...integers,
-  DataType.VarChar,
-  DataType.Timestamptz,
-]);
-const sumTypes: ReadonlySet<number> = new Set([...integers, DataType.Float, DataType.Double]);
+const sumTypes: ReadonlySet<number> = new Set(numberTypes);
 const orderedTypes: ReadonlySet<number> = new Set([
   ...sumTypes,
   DataType.VarChar,
@@ -77,7 +70,7 @@ function groupField(schema: CollectionSchema, name: string): FieldSchema {
   const field = fieldByName(schema, name);
   if (field === undefined) refuseNotLoaded(schema, name);
   if (field === undefined || field.isDynamic) throw unknown(name);
-  if (!groupTypes.has(field.dataType))
+  if (!groupedTypes.has(field.dataType))
     refuse(`group by field ${name} has unsupported data type ${dataTypeName(field.dataType)}`);
   return field;
 }

@@ -2,7 +2,7 @@
 // above all others would: last in ascending order, first in descending.
 
 import { ElanusError } from '#base/errors.js';
-import { DataType } from '#model/schema/data-type.js';
+import { DataType, plainTypes } from '#model/schema/data-type.js';
 import { primaryField } from '#model/schema/field.js';
 import { refuseNotLoaded } from '#model/schema/loaded-fields.js';
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
@@ -13,18 +13,7 @@ import { refuse } from './request-params.js';
 /** More than any schema has fields. */
 const KEYS_MAX = 64;
 
-const orderedTypes: ReadonlySet<number> = new Set([
-  DataType.Bool,
-  DataType.Int8,
-  DataType.Int16,
-  DataType.Int32,
-  DataType.Int64,
-  DataType.Float,
-  DataType.Double,
-  DataType.VarChar,
-  DataType.Text,
-  DataType.Timestamptz,
-]);
+const orderedTypes: ReadonlySet<number> = new Set([...plainTypes, DataType.Text, DataType.Timestamptz]);
 
 /** One part of the text, whatever its name means. */
 export interface OrderTerm {

@@ -4,6 +4,18 @@ import { DataType } from '#proto/milvus/schema.js';
 
 export { DataType };
 
+const integerTypes = [DataType.Int8, DataType.Int16, DataType.Int32, DataType.Int64] as const;
+export const numberTypes = [...integerTypes, DataType.Float, DataType.Double] as const;
+/** What an array may hold, and every field of one short value is. */
+export const plainTypes = [DataType.Bool, ...numberTypes, DataType.VarChar] as const;
+/** By which rows and hits can be grouped: floating-point numbers are too many, and seldom the same. */
+export const groupedTypes: ReadonlySet<number> = new Set([
+  DataType.Bool,
+  ...integerTypes,
+  DataType.VarChar,
+  DataType.Timestamptz,
+]);
+
 /** Bytes of one row in a column's `data`; undefined: rows differ in length and the column has offsets. */
 export function fixedWidth(type: number, dim: number): number | undefined {
   switch (type) {

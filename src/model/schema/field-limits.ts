@@ -1,6 +1,7 @@
 // Limits that a field is declared with: dim, max_length, max_capacity, elements. Rules and texts are those of Milvus.
 import { ElanusError } from '#base/errors.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
+import { plainTypes } from './data-type.js';
 import { dataTypeName, typeParam } from './schema-view.js';
 
 const DIM_MIN = 2;
@@ -10,16 +11,7 @@ const BINARY_DIM_MIN = 8;
 const BINARY_DIM_MAX = 262_144;
 const VARCHAR_BYTES_MAX = 65_535;
 
-const elementTypes: ReadonlySet<number> = new Set([
-  DataType.Bool,
-  DataType.Int8,
-  DataType.Int16,
-  DataType.Int32,
-  DataType.Int64,
-  DataType.Float,
-  DataType.Double,
-  DataType.VarChar,
-]);
+const elementTypes: ReadonlySet<number> = new Set(plainTypes);
 /** Elements of one array. */
 const ARRAY_CAPACITY_MAX = 4096;
 

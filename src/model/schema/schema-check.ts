@@ -5,7 +5,7 @@ import { decodeBounded, INNER_UNITS_MAX } from '#model/bounded-decode.js';
 import { checkNamespaces, namespaceField, namespaceMode } from '#model/properties/namespaces.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import { CollectionSchema, DataType, FieldSchema, FieldState } from '#proto/milvus/schema.js';
-import { isDenseVector, isVectorType } from './data-type.js';
+import { isDenseVector, isVectorType, plainTypes } from './data-type.js';
 import { checkDefaultValue, defaultOf, storedDefault } from './default-value.js';
 import { checkArray, checkCapacity, checkMaxLength, checkSparseVector, checkVector } from './field-limits.js';
 import { checkName } from './names.js';
@@ -28,14 +28,7 @@ export const PARTITIONS_MAX = 4096;
 const SHARDS_MAX = 16;
 
 const supportedTypes: ReadonlySet<number> = new Set([
-  DataType.Bool,
-  DataType.Int8,
-  DataType.Int16,
-  DataType.Int32,
-  DataType.Int64,
-  DataType.Float,
-  DataType.Double,
-  DataType.VarChar,
+  ...plainTypes,
   DataType.Text,
   DataType.JSON,
   DataType.Array,

@@ -1,6 +1,6 @@
 // How the hits of one or several searches become one list: the rerankers of `rank_params` and of function_score, with Milvus's ranges and texts.
 import { RequestParams, refuse } from '#model/params/request-params.js';
-import { DataType } from '#model/schema/data-type.js';
+import { DataType, numberTypes } from '#model/schema/data-type.js';
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
 import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { CollectionSchema, FieldSchema, FunctionSchema } from '#proto/milvus/schema.js';
@@ -76,14 +76,7 @@ function weightedOf(params: RequestParams, requestCount: number): Reranker {
   return { kind: 'weighted', weights, isNormalized: params.boolean('norm_score') };
 }
 
-const decayTypes: ReadonlySet<number> = new Set([
-  DataType.Int8,
-  DataType.Int16,
-  DataType.Int32,
-  DataType.Int64,
-  DataType.Float,
-  DataType.Double,
-]);
+const decayTypes: ReadonlySet<number> = new Set(numberTypes);
 
 const SHAPES = ['gauss', 'exp', 'linear'] as const;
 const SCORE_MODES = ['max', 'sum', 'avg'] as const;

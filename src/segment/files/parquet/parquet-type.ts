@@ -1,7 +1,7 @@
 // How a field's values look in a Parquet file: a leaf of some physical type, perhaps inside lists, with the annotations by which other
 // tools know what the bytes mean. Files of version 1 had every field as one leaf.
 import type { SchemaElement } from 'hyparquet';
-import { DataType, fixedWidth, isStringType } from '#model/schema/data-type.js';
+import { DataType, fixedWidth, isStringType, plainTypes } from '#model/schema/data-type.js';
 
 export type PhysicalType =
   | 'BOOLEAN'
@@ -44,18 +44,7 @@ export interface ColumnShape {
   readonly innerLength: number;
 }
 
-const listedElements: ReadonlySet<number> = new Set([
-  DataType.Bool,
-  DataType.Int8,
-  DataType.Int16,
-  DataType.Int32,
-  DataType.Int64,
-  DataType.Float,
-  DataType.Double,
-  DataType.VarChar,
-  DataType.String,
-  DataType.Text,
-]);
+const listedElements: ReadonlySet<number> = new Set([...plainTypes, DataType.String, DataType.Text]);
 
 /** The shape of version 2. */
 export function shapeOf({ dataType, elementType, dim }: FieldType): ColumnShape {

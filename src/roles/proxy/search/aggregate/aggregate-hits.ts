@@ -1,7 +1,7 @@
 // A search whose hits become buckets: candidates by all keys of all levels at once, then what was found, level by level. The ordinary hits are none.
 import { must } from '#base/assert.js';
 import { findColumn, type Key, keyAt } from '#model/columns/column.js';
-import { DataType } from '#model/schema/data-type.js';
+import { DataType, plainTypes } from '#model/schema/data-type.js';
 import { fieldById } from '#model/schema/field.js';
 import { formatTimestamp } from '#model/time/timestamptz.js';
 import type { Pace } from '#platform/pace.js';
@@ -114,14 +114,7 @@ async function fetchValues(
 }
 
 const answeredTypes: ReadonlySet<number> = new Set([
-  DataType.Bool,
-  DataType.Int8,
-  DataType.Int16,
-  DataType.Int32,
-  DataType.Int64,
-  DataType.Float,
-  DataType.Double,
-  DataType.VarChar,
+  ...plainTypes,
   DataType.Text,
   DataType.JSON,
   DataType.Timestamptz,

@@ -1,6 +1,6 @@
 // Step 1 of a search whose hits become buckets: the levels of the request, checked against the schema once.
 import { ElanusError } from '#base/errors.js';
-import { DataType } from '#model/schema/data-type.js';
+import { DataType, numberTypes } from '#model/schema/data-type.js';
 import { dataTypeName, fieldByName } from '#model/schema/schema-view.js';
 import type { OrderSpec, SearchAggregationSpec, SortSpec } from '#proto/milvus/common.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
@@ -113,14 +113,7 @@ function positive(size: bigint, what: string): number {
   return Number(size);
 }
 
-const numberTypes: ReadonlySet<number> = new Set([
-  DataType.Int8,
-  DataType.Int16,
-  DataType.Int32,
-  DataType.Int64,
-  DataType.Float,
-  DataType.Double,
-]);
+const summedTypes: ReadonlySet<number> = new Set(numberTypes);
 const orderedTypes: ReadonlySet<number> = new Set([...numberTypes, DataType.VarChar, DataType.Timestamptz]);
 const sortedTypes: ReadonlySet<number> = new Set([...orderedTypes, DataType.Bool]);
 
@@ -141,7 +134,7 @@ function sourceOf(schema: CollectionSchema, op: BucketMetric['op'], name: string
   if (name === '_score' && op !== 'count') return 'score';
   if (name === '*') return op === 'count' ? 'all' : refuse(`${op}(*): * is only for count`);
   const field = namedField(schema, name);
-  const allowed = op === 'sum' || op === 'avg' ? numberTypes : orderedTypes;
+  const allowed = op === 'sum' || op === 'avg' ? summedTypes : orderedTypes;
   const isCounted = op === 'count' && field.dataType !== DataType.JSON;
   if (!isCounted && !allowed.has(field.dataType))
     refuse(`${op} of field ${name}, which is of type ${dataTypeName(field.dataType)}`);

@@ -2,7 +2,7 @@
 import { ElanusError } from '#base/errors.js';
 import { readJsonPath } from '#expr/json-path.js';
 import type { GroupingParams, GroupScorer } from '#model/params/grouping-params.js';
-import { DataType, isVectorType } from '#model/schema/data-type.js';
+import { DataType, groupedTypes, isVectorType } from '#model/schema/data-type.js';
 import { dataTypeName, dynamicField, fieldByName } from '#model/schema/schema-view.js';
 import type { CollectionSchema, FieldSchema } from '#proto/milvus/schema.js';
 
@@ -25,16 +25,6 @@ export interface Grouping {
   readonly isStrict: boolean;
   readonly scorer: GroupScorer;
 }
-
-const groupedTypes: ReadonlySet<number> = new Set([
-  DataType.Bool,
-  DataType.Int8,
-  DataType.Int16,
-  DataType.Int32,
-  DataType.Int64,
-  DataType.VarChar,
-  DataType.Timestamptz,
-]);
 
 /** By the names that clients send. */
 const castTypes: Readonly<Partial<Record<string, DataType>>> = {
