@@ -83,10 +83,19 @@ export async function mergeBatchesByKey(
   const [only] = found;
   if (only === undefined) return { rowCount: 0, columns: [] };
   if (found.length === 1 && skip === 0 && only.rowCount <= limit) return only;
-  const { lists, places } = await mergeKeyLists(found.map(listOf), limit, pace);
+  return gatherMerged(found, await mergeKeyLists(found.map(listOf), limit, pace), skip, pace);
+}
+
+/** Rows of batches as one, where a merge of these found them. @param skip rows left out at the front */
+export async function gatherMerged(
+  batches: readonly ColumnBatch[],
+  { lists, places }: MergedKeys,
+  skip: number,
+  pace: Pace,
+): Promise<ColumnBatch> {
   const bases: number[] = [];
   let base = 0;
-  for (const { rowCount } of found) {
+  for (const { rowCount } of batches) {
     bases.push(base);
     base += rowCount;
   }
@@ -94,7 +103,7 @@ export async function mergeBatchesByKey(
   for (let row = 0; row < rows.length; row++)
     rows[row] = (bases[lists[row + skip] as number] ?? 0) + (places[row + skip] as number);
   if (pace.isDue) await pace.rest();
-  return gatherBatch(concatBatches(found), rows);
+  return gatherBatch(concatBatches(batches), rows);
 }
 
 function listOf({ rowCount, columns }: ColumnBatch): KeyList {

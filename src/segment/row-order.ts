@@ -3,7 +3,7 @@
 
 import { must } from '#base/assert.js';
 import type { ReadTime } from '#base/read-time.js';
-import { concatBatches, findColumn, gatherBatch } from '#model/columns/column.js';
+import { findColumn } from '#model/columns/column.js';
 import { type OrderColumn, orderColumn, type RowOrder, rowOrder } from '#model/columns/value-order.js';
 import type { Pace } from '#platform/pace.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
@@ -11,7 +11,7 @@ import type { OrderKey } from '#proto/elanus/roles.js';
 import { hideOthers, type PassingBits } from '#segment/fields/excluded-rows.js';
 import { orderColumnOf } from '#segment/fields/scalar-view.js';
 import { type Compare, selectFirstPaced, sortPaced } from './key-order.js';
-import type { MergedKeys } from './merge-keys.js';
+import { gatherMerged, type MergedKeys } from './merge-keys.js';
 import type { SegmentData } from './segment-data.js';
 
 /** The order of a query, the primary key at its end. */
@@ -141,7 +141,7 @@ export async function mergeBatchesInOrder(
 ): Promise<ColumnBatch> {
   const found = batches.filter(({ rowCount }) => rowCount > 0);
   if (found.length === 0) return { rowCount: 0, columns: [] };
-  const { lists, places } = await mergeRows(
+  const merged = await mergeRows(
     found.map((batch) => ({
       columns: order.keys.map(({ fieldId }) =>
         orderColumn(must(findColumn(batch, fieldId), `order by column ${fieldId}`)),
@@ -153,15 +153,5 @@ export async function mergeBatchesInOrder(
     limit,
     pace,
   );
-  const bases: number[] = [];
-  let base = 0;
-  for (const { rowCount } of found) {
-    bases.push(base);
-    base += rowCount;
-  }
-  const rows = new Uint32Array(Math.max(0, places.length - skip));
-  for (let row = 0; row < rows.length; row++)
-    rows[row] = (bases[lists[row + skip] as number] ?? 0) + (places[row + skip] as number);
-  if (pace.isDue) await pace.rest();
-  return gatherBatch(concatBatches(found), rows);
+  return gatherMerged(found, merged, skip, pace);
 }
