@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
+import { writeScript } from './kept-script.mjs';
 import { codecFiles, splitCodecs } from './lazy-codecs.mjs';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -14,9 +15,9 @@ const outdir = path.join(dist, 'bundle');
 
 /** Whatever is started by itself: by a user, as a thread, or by its URL. */
 const entries = [
-  'server/database',
   'server/main',
   'client/connect',
+  'platform/node/kept-code',
   'index/thread-tasks',
   'platform/node/worker-entry',
   'platform/node/password-worker',
@@ -24,6 +25,8 @@ const entries = [
   'platform/node/grpc/grpc-thread-entry',
   'platform/node/grpc/grpc-thread-server',
 ];
+/** A script, whose compiled form is kept. */
+const scriptEntry = 'server/database';
 /** CommonJS, or only loaded by those who need them. */
 const external = ['@grpc/grpc-js', 'commander', 'zod'];
 
@@ -97,33 +100,57 @@ const ownModules = {
   },
 };
 
+/** A module that exports those that the script shares with the client. */
+const sharedModules = (text) => ({
+  name: 'shared modules',
+  setup(build) {
+    build.onResolve({ filter: /^shared-modules$/ }, ({ path }) => ({ path, namespace: 'shared' }));
+    build.onLoad({ filter: /./, namespace: 'shared' }, () => ({ contents: text, resolveDir: dist }));
+  },
+});
+
 /** Names stay, and lines are short: traces are read. */
 const minified = { minifyWhitespace: true, minifySyntax: true, lineLimit: 120, legalComments: 'none' };
 
 rmSync(outdir, { recursive: true, force: true });
 mkdirSync(outdir, { recursive: true });
-const { metafile } = await build({
-  entryPoints: Object.fromEntries(
-    entries.map((entry) => [entry.replaceAll('/', '-'), path.join(dist, `${entry}.js`)]),
-  ),
-  outdir,
+const common = {
   absWorkingDir: root,
-  bundle: true,
-  splitting: true,
-  format: 'esm',
   platform: 'node',
   target: 'node20.19',
   external,
-  chunkNames: 'part-[hash]',
   metafile: true,
   ...minified,
   plugins: [ownModules],
   logLevel: 'error',
+};
+const script = await writeScript({
+  entry: path.join(dist, `${scriptEntry}.js`),
+  sharing: path.join(dist, 'client/connect.js'),
+  outdir,
+  common,
+});
+const { metafile } = await build({
+  ...common,
+  entryPoints: {
+    ...Object.fromEntries(
+      entries.map((entry) => [entry.replaceAll('/', '-'), path.join(dist, `${entry}.js`)]),
+    ),
+    'shared-modules': 'shared-modules',
+  },
+  outdir,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  chunkNames: 'part-[hash]',
+  plugins: [sharedModules(script.shared), ownModules],
 });
 const lazyInputs = await writePart(lmdbPart, lmdbFile, [lmdbModules]);
 for (const part of lazyParts) lazyInputs.push(...(await writeLazyPart(part)));
 for (const entry of entries) writeFileSync(path.join(dist, `${entry}.js`), passingOn(entry));
-writeFileSync(path.join(outdir, 'LICENSES.txt'), licenses([...Object.keys(metafile.inputs), ...lazyInputs]));
+writeFileSync(path.join(dist, `${scriptEntry}.js`), runningScript());
+const inputs = [...Object.keys(metafile.inputs), ...script.inputs, ...lazyInputs];
+writeFileSync(path.join(outdir, 'LICENSES.txt'), licenses(inputs));
 
 async function messagesText(file, text) {
   const name = codecFiles.find((one) => file === codecFile(one));
@@ -173,6 +200,16 @@ function passingOn(entry) {
   const way = path.relative(path.dirname(path.join(dist, entry)), path.join(outdir, bundled));
   const url = `./${way.replaceAll(path.sep, '/')}`.replace('./..', '..');
   return entry === 'server/main' ? startingText(url) : `export * from '${url}';\n`;
+}
+
+function runningScript() {
+  return [
+    "import * as shared from '../bundle/shared-modules.js';",
+    "import { runScript } from '../bundle/platform-node-kept-code.js';",
+    `const url = new URL('../bundle/${script.name}', import.meta.url).href;`,
+    `export const { ${script.exports.join(', ')} } = runScript(url, shared);`,
+    '',
+  ].join('\n');
 }
 
 /** A program of our own may keep what the engine makes of its code (Node 22.8 and newer), its threads too; a library leaves that to its host. */

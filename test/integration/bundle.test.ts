@@ -118,6 +118,7 @@ test('what Node makes of the code is kept in a folder that is named, and is not 
   expect(await output(script)).toEqual(['invalid_parameter', 'folder_unusable', 'folder_unusable']);
   const kept = (await readdir(code, { recursive: true, withFileTypes: true })).filter((one) => one.isFile());
   expect(kept.length).toBeGreaterThan(5);
+  expect(kept.map(({ name }) => name).join()).toMatch(/database-[^,]*\.code/);
   for (const { parentPath, name } of kept) {
     const bytes = await readFile(join(parentPath, name));
     await writeFile(join(parentPath, name), bytes.fill(7, bytes.length >> 1));
@@ -128,15 +129,17 @@ test('what Node makes of the code is kept in a folder that is named, and is not 
 test('a start reads what every program needs, and nothing of what few do', async () => {
   const parts = join(checkout, 'dist/bundle');
   const texts = new Map<string, string>();
-  const read = async (name: string): Promise<void> => {
+  const read = async (name: string, folder = parts): Promise<void> => {
     if (texts.has(name)) return;
-    const text = await readFile(join(parts, name), 'utf8');
+    const text = await readFile(join(folder, name), 'utf8');
     texts.set(name, text);
     // Parts that are imported when they are asked for are not among them.
-    const named = text.matchAll(/\b(?:import|from)\s*"\.\/([\w-]+\.js)"/g);
+    const named = text.matchAll(
+      /(?:\b(?:import|from)\s*["']|new URL\(')(?:\.|\.\.\/bundle)\/([\w-]+\.c?js)["']/g,
+    );
     for (const [, part = ''] of named) await read(part);
   };
-  await read('server-database.js');
+  await read('database.js', join(checkout, 'dist/server'));
   const all = [...texts.values()].join('');
   expect(texts.size).toBeGreaterThan(5);
   expect(all.length).toBeLessThan(3_600_000);

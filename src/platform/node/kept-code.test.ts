@@ -1,0 +1,115 @@
+// What V8 made of a script, kept from one start to the next: each start is a process of its own, which imports the source as it is.
+import { execFileSync } from 'node:child_process';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'elanus-test-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Its function is compiled when it is called. */
+const write = (answer: string): void =>
+  writeFileSync(
+    join(folder, 'script.cjs'),
+    `"use strict";module.exports=(function(url,shared){const answer=()=>"${answer} "+shared.name;return answer()});`,
+  );
+
+/** What the script says in a program that ends at once. */
+function start(env: Readonly<Record<string, string>> = {}): string {
+  const source = new URL('./kept-code.ts', import.meta.url).href;
+  const script = pathToFileURL(join(folder, 'script.cjs')).href;
+  const program = `const { runScript } = await import('${source}'); console.log(runScript('${script}', { name: 'Ada' }));`;
+  const options = { encoding: 'utf8', env: { ...process.env, ...env } } as const;
+  return execFileSync(
+    process.execPath,
+    ['--no-warnings', '--input-type=module', '-e', program],
+    options,
+  ).trim();
+}
+
+const keptFiles = (): string[] =>
+  readdirSync(folder)
+    .filter((name) => name !== 'script.cjs')
+    .map((name) => join(folder, name));
+function keptFile(): string {
+  const [file = '', ...others] = keptFiles();
+  expect(others).toEqual([]);
+  return file;
+}
+
+it('keeps what was made of a script, and takes it at the next start', () => {
+  write('one');
+  expect(start()).toBe('one Ada');
+  const file = keptFile();
+  expect(statSync(file).mode & 0o022).toBe(0);
+  const { mtimeMs } = statSync(file);
+  expect(start()).toBe('one Ada');
+  expect(statSync(file).mtimeMs).toBe(mtimeMs);
+  // With the sum of another text of the same length V8 runs what it is given: so it is taken, and the sum is what guards it.
+  const made = readFileSync(file);
+  write('two');
+  expect(start()).toBe('two Ada');
+  const sum = readFileSync(file).subarray(4, 8);
+  sum.copy(made, 4);
+  writeFileSync(file, made);
+  expect(start()).toBe('one Ada');
+});
+
+it('compiles a script that was changed, and keeps what was made of that', () => {
+  write('one');
+  start();
+  const before = readFileSync(keptFile());
+  write('two');
+  expect([start(), start()]).toEqual(['two Ada', 'two Ada']);
+  expect(readFileSync(keptFile()).equals(before)).toBe(false);
+});
+
+it.each([
+  ['a byte is another', (file: string) => writeFileSync(file, readFileSync(file).fill(7, 200, 201))],
+  ['it ends early', (file: string) => truncateSync(file, statSync(file).size >> 1)],
+  ['it is empty', (file: string) => truncateSync(file, 0)],
+])('compiles where %s in what was kept, and keeps it anew', (_, damage) => {
+  write('one');
+  start();
+  const whole = readFileSync(keptFile());
+  damage(keptFile());
+  expect(start()).toBe('one Ada');
+  expect(readFileSync(keptFile()).length).toBe(whole.length);
+  expect(start()).toBe('one Ada');
+});
+
+it('keeps it in the folder that the program has for such files, and nothing where the program wants none', () => {
+  write('one');
+  const elsewhere = mkdtempSync(join(tmpdir(), 'elanus-test-'));
+  try {
+    expect(start({ NODE_COMPILE_CACHE: elsewhere })).toBe('one Ada');
+    expect(readdirSync(elsewhere, { recursive: true }).join()).toMatch(/script-v[^,]*\.code/);
+    expect(start({ NODE_DISABLE_COMPILE_CACHE: '1' })).toBe('one Ada');
+    expect(keptFiles()).toEqual([]);
+  } finally {
+    rmSync(elsewhere, { recursive: true, force: true });
+  }
+});
+
+it('leaves six files of one script, those that were made last', () => {
+  write('one');
+  const others = Array.from({ length: 8 }, (_, i) => join(folder, `script-v1-${i}.code`));
+  for (const file of [...others, join(folder, 'other-v1.code')]) writeFileSync(file, 'x');
+  start();
+  expect(keptFiles().filter((file) => file.includes('script-v'))).toHaveLength(6);
+  expect(keptFiles().filter((file) => !file.includes('script-v1'))).toHaveLength(2);
+});

@@ -1,0 +1,126 @@
+// Runs a script of ours with what V8 made of it at an earlier start: loading it, and the first calls, are mostly compiling (ADR 0084). What is kept lies
+// beside the script, where only who may change the script may write, or in the folder that the program has for such files. It is run only when it
+// is of this very text, whole, and of this V8; whatever else it is, the script is compiled as if there were none.
+import {
+  accessSync,
+  constants,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import * as nodeModule from 'node:module';
+import * as path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cachedDataVersionTag } from 'node:v8';
+import { runInThisContext, Script } from 'node:vm';
+import { threadId } from 'node:worker_threads';
+import * as zlib from 'node:zlib';
+
+/** What a script is called with: its own URL, and the modules that it shares with other code. */
+type Body = (url: string, shared: unknown) => unknown;
+
+/** First bytes of a kept file; a change of what follows them takes another number. Then CRC-32 of the script and of the rest, the rest. */
+const MAGIC = 0x454c4b31;
+const HEADER_BYTES = 12;
+/** Long enough after the start that most programs have searched by then: what was called is kept, too. */
+const KEEP_AFTER_MS = 5000;
+/** A process with other flags, or of another Node, keeps a file of its own beside those of the same script. */
+const FILES_MAX = 6;
+
+type Crc32 = (bytes: Uint8Array) => number;
+/** Bun and Deno have neither what V8 keeps nor all of these. */
+const { crc32 }: { readonly crc32?: Crc32 } = zlib;
+
+/** @returns what the script's one function gives */
+export function runScript(url: string, shared: unknown): unknown {
+  const file = fileURLToPath(url);
+  const load = nodeModule.createRequire(url);
+  // Under another global object (tests in a `vm` context) arrays would be of another world than the caller's.
+  if (!canKeep() || crc32 === undefined || runInThisContext('globalThis') !== globalThis)
+    return (load(file) as Body)(url, shared);
+  const bytes = readFileSync(file);
+  const sum = crc32(bytes);
+  const kept = keptFile(file);
+  const data = readKept(kept, sum, crc32);
+  const script = new Script(`(function(module,require){${bytes.toString('latin1')}\n})`, {
+    filename: file,
+    ...(data && { cachedData: data }),
+  });
+  const module: { exports?: Body } = {};
+  script.runInThisContext()(module, load);
+  if (data === undefined || script.cachedDataRejected === true) keepLater(script, kept, sum, crc32);
+  return module.exports?.(url, shared);
+}
+
+const canKeep = (): boolean =>
+  process.versions.bun === undefined &&
+  process.versions.deno === undefined &&
+  process.env.NODE_DISABLE_COMPILE_CACHE === undefined;
+
+function keptFile(script: string): string {
+  const { getCompileCacheDir }: Partial<typeof nodeModule> = nodeModule;
+  const folder = getCompileCacheDir?.() ?? path.dirname(script);
+  const engine = `${process.version}-${process.arch}-${cachedDataVersionTag().toString(16)}`;
+  return path.join(folder, `${path.basename(script, '.cjs')}-${engine}.code`);
+}
+
+function readKept(file: string, sum: number, crc32: Crc32): Buffer | undefined {
+  try {
+    const bytes = readFileSync(file);
+    if (bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) return undefined;
+    const data = bytes.subarray(HEADER_BYTES);
+    return bytes.readUInt32LE(4) === sum && bytes.readUInt32LE(8) === crc32(data) ? data : undefined;
+  } catch {
+    return undefined; // Not there, or not for us to read.
+  }
+}
+
+/** Once, some seconds after the start or when the program ends, whichever is first. */
+function keepLater(script: Script, file: string, sum: number, crc32: Crc32): void {
+  try {
+    accessSync(path.dirname(file), constants.W_OK);
+  } catch {
+    return; // Installed by somebody else, as in most containers.
+  }
+  const keep = (): void => {
+    clearTimeout(timer);
+    process.removeListener('exit', keep);
+    try {
+      writeKept(file, script.createCachedData(), sum, crc32);
+    } catch {
+      // The folder is gone, the disk is full: the next start compiles, as this one did.
+    }
+  };
+  const timer = setTimeout(keep, KEEP_AFTER_MS).unref();
+  process.once('exit', keep);
+}
+
+/** Others may read and write the same file: it is there whole or not at all. */
+function writeKept(file: string, data: Buffer, sum: number, crc32: Crc32): void {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt32LE(MAGIC, 0);
+  header.writeUInt32LE(sum, 4);
+  header.writeUInt32LE(crc32(data), 8);
+  const written = `${file}.${process.pid}-${threadId}`;
+  try {
+    writeFileSync(written, Buffer.concat([header, data]), { mode: 0o644, flag: 'wx' });
+    renameSync(written, file);
+  } catch (error) {
+    rmSync(written, { force: true });
+    throw error;
+  }
+  removeOldest(file);
+}
+
+function removeOldest(file: string): void {
+  const folder = path.dirname(file);
+  const [name = ''] = path.basename(file).split('-v');
+  const ours = readdirSync(folder)
+    .filter((one) => one.startsWith(`${name}-v`) && one.endsWith('.code'))
+    .map((one) => path.join(folder, one));
+  const byAge = ours.map((one) => ({ one, at: statSync(one).mtimeMs })).sort((a, b) => b.at - a.at);
+  for (const { one } of byAge.slice(FILES_MAX)) rmSync(one, { force: true });
+}
