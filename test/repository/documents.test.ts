@@ -98,6 +98,18 @@ describe('docs/compat.md', () => {
   });
 });
 
+describe('docs/bundlers.md', () => {
+  it('names for a standalone Next.js every package that is read where it lies', () => {
+    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+    const bundled = ['bcryptjs', 'jsts'];
+    const list = section(read('docs/bundlers.md'), '## Next.js').split('const packages')[1] ?? '';
+    const missing = Object.keys(dependencies).filter(
+      (name) => !bundled.includes(name) && !list.includes(`'${name.split('/')[0]}'`),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
 describe('documents', () => {
   const documents = execFileSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8' })
     .trim()
