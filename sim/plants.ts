@@ -75,8 +75,8 @@ export const plants = {
     'a truncate is confirmed before it is durable',
     edit(
       'roles/root-coord/changes/truncate-ddl.js',
-      'await catalog.saveCollection(replacePartitions(record, replacements, createdTimestamp));',
-      'void catalog.saveCollection(replacePartitions(record, replacements, createdTimestamp)).catch(() => {}); return { record, replacements: new Map() };',
+      'await catalog.carryOut(receipt, replacePartitions(record, replacements, createdTimestamp));',
+      'void catalog.carryOut(receipt, replacePartitions(record, replacements, createdTimestamp)).catch(() => {}); return { record, replacements: new Map() };',
     ),
   ),
   'iterators-end-early': plant(
@@ -100,7 +100,7 @@ export const plants = {
     'a change of rights is confirmed before it is durable',
     edit(
       'roles/root-coord/users/users-catalog.js',
-      'await commitChanges(this.#store, [this.#records.put(next)]);',
+      'await commitChanges(this.#store, [this.#records.put(next), ...receipt()]);',
       'void commitChanges(this.#store, [this.#records.put(next)]).catch(() => {});',
     ),
   ),

@@ -1,37 +1,132 @@
-// Calls between roles that may be sent twice: reads, and changes that are the same when they come again. Where the process that was asked is gone,
-// these go on to whoever took its place; any other call ends with its error, as nobody knows whether it was carried out.
+// What becomes of a call between roles that broke off with the process that had it: nobody knows whether it was carried out. Every call has
+// its line here, and those that write a row in docs/coordination.md, with what clients see.
 import { ElanusError, messageOf } from '#base/errors.js';
+import type {
+  ChannelRegistryDefinition,
+  DataNodeDefinition,
+  DefinitionsDefinition,
+  QueryCoordDefinition,
+  QueryNodeDefinition,
+  StreamingNodeDefinition,
+  UsersDefinition,
+} from '#proto/elanus/roles.js';
+import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
+import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { NotSentError } from '#rpc/remote-role.js';
 
-const reads = /^(get|list|describe|show|has|alloc|check|read)[A-Z]/;
-const repeatable: ReadonlySet<string> = new Set([
-  // several roles
-  'explain',
-  // root-coord
-  ...['indexStates', 'flushCollection', 'segmentFlushCompleted'],
+/**
+ *   read     changes nothing: goes again
+ *   same     a change that is the same when it comes again: goes again
+ *   receipt  is carried out once: goes again with its number, by which whoever has the role by then finds the receipt
+ *   ends     is not sent again by the directory: whoever made it looks what is there
+ */
+export type Again = 'read' | 'same' | 'receipt' | 'ends';
+
+type Table<D extends { readonly methods: object }> = Readonly<Record<keyof D['methods'], Again>>;
+const all = <const Names extends readonly string[], A extends Again>(again: A, names: Names) =>
+  Object.fromEntries(names.map((name) => [name, again])) as Readonly<Record<Names[number], A>>;
+
+const rootCoord = {
+  ...all('read', [
+    'getComponentStates',
+    'describeCollection',
+    'showPartitions',
+    'describeCollectionInternal',
+  ]),
+  ...all('read', ['showPartitionsInternal', 'hasCollection', 'hasPartition', 'showCollections']),
+  ...all('read', ['listDatabases', 'describeDatabase', 'describeSegment', 'showSegments']),
+  ...all('read', ['showConfigurations', 'checkHealth']),
+  // Numbers that nobody got are given to nobody else.
+  ...all('same', ['allocTimestamp', 'allocID', 'segmentFlushCompleted']),
+} satisfies Table<typeof RootCoordDefinition>;
+
+const definitions = {
+  ...all('read', ['describeCollection', 'listCollections', 'indexStates', 'listDatabases', 'explain']),
+  ...all('read', ['listFileResources', 'readAnalyzer']),
   // What is there as it is asked for is a success.
-  ...['createCollection', 'createPartition', 'createIndex'],
-  // data-coord
-  ...['watchChannels', 'flush', 'acquireChannels', 'commitFlush', 'saveIndexFile', 'dropIndexFiles'],
-  ...['dropCollectionData', 'importState', 'compactionState', 'fillOutputs'],
-  // streaming-node
-  ...['awaitCheckpoint', 'search', 'retrieve', 'fetchRows', 'termStatistics', 'channelRows', 'segmentsInUse'],
-  ...['openChannel', 'closeChannel', 'sealChannel', 'syncTarget', 'releaseTarget'],
-  // query-coord
-  ...['loadState', 'loadedSegments', 'segmentsChanged', 'loadCollection', 'releaseCollection'],
-  // query-node
-  ...['searchSegments', 'retrieveSegments', 'fetchSegmentRows', 'segmentTermStatistics', 'memoryState'],
-]);
+  ...all('same', ['createCollection', 'createPartition', 'createIndex', 'flushCollection']),
+  ...all('receipt', [
+    'dropCollection',
+    'dropPartition',
+    'alterCollection',
+    'alterDatabase',
+    'truncateCollection',
+    'renameCollection',
+  ]),
+  ...all('receipt', ['createAlias', 'alterAlias', 'dropAlias', 'createDatabase', 'dropDatabase']),
+  ...all('receipt', ['alterIndex', 'dropIndex', 'changeSchema', 'addFileResource', 'removeFileResource']),
+  ...all('ends', ['importFiles']),
+} satisfies Table<typeof DefinitionsDefinition>;
 
-/** A drop that names what it drops by its id too finds it gone when it comes again, whatever has the name by then. */
-const idOfDrop: Readonly<Record<string, string>> = { dropCollection: 'id', dropPartition: 'partitionId' };
-function isDropById(method: string, request: unknown): boolean {
-  const id: unknown = Reflect.get(Object(request), idOfDrop[method] ?? '');
-  return typeof id === 'bigint' && id !== 0n;
-}
+const users = {
+  readUsers: 'read',
+  changeUsers: 'receipt',
+} satisfies Table<typeof UsersDefinition>;
 
-export const isRepeatable = (method: string, request: unknown): boolean =>
-  reads.test(method) || repeatable.has(method) || isDropById(method, request);
+const dataCoord = {
+  ...all('read', ['getComponentStates', 'getInsertBinlogPaths', 'getSegmentInfo', 'getFlushedSegments']),
+  ...all('read', ['getSegmentsByStates', 'getImportProgress', 'listImports', 'getFlushState']),
+  ...all('read', ['getRecoveryInfo', 'getRecoveryInfoV2', 'getSegmentStates', 'getCollectionStatistics']),
+  ...all('read', ['getPartitionStatistics', 'getFlushAllState', 'gcConfirm', 'getCompactionState']),
+  ...all('read', ['getCompactionStateWithPlans', 'showConfigurations', 'checkHealth']),
+  ...all('same', ['watchChannels', 'flush']),
+  // Tools make them, which find what they did: root-coord asks for imports again by itself.
+  ...all('ends', ['import', 'importV2', 'saveBinlogPaths', 'updateChannelCheckpoint', 'assignSegmentID']),
+  ...all('ends', ['dropVirtualChannel', 'markSegmentsDropped', 'setSegmentState', 'manualCompaction']),
+} satisfies Table<typeof DataCoordDefinition>;
+
+const channelRegistry = {
+  ...all('read', ['listSegments', 'importState', 'listImportJobs', 'compactionState', 'explain']),
+  ...all('same', ['acquireChannels', 'commitFlush', 'saveIndexFile', 'dropIndexFiles']),
+  ...all('same', ['dropCollectionData', 'fillOutputs', 'abortImport', 'commitImport']),
+  ...all('ends', ['compact']),
+} satisfies Table<typeof ChannelRegistryDefinition>;
+
+const streamingNode = {
+  ...all('read', ['search', 'retrieve', 'fetchRows', 'termStatistics', 'channelRows', 'segmentsInUse']),
+  ...all('same', ['openChannel', 'closeChannel', 'sealChannel', 'awaitCheckpoint', 'syncTarget']),
+  ...all('same', ['releaseTarget']),
+  // Rows would be there twice.
+  ...all('ends', ['append', 'dropChannelPartition']),
+} satisfies Table<typeof StreamingNodeDefinition>;
+
+const queryCoord = {
+  ...all('read', ['loadState', 'loadedSegments', 'explain', 'listResourceGroups', 'describeResourceGroup']),
+  ...all('same', ['loadCollection', 'releaseCollection', 'segmentsChanged']),
+  ...all('receipt', ['createResourceGroup', 'updateResourceGroups', 'dropResourceGroup']),
+  ...all('receipt', ['transferNode', 'transferReplica']),
+  // Segments that were moved are not where they are wanted away from.
+  ...all('ends', ['moveSegments']),
+} satisfies Table<typeof QueryCoordDefinition>;
+
+const queryNode = {
+  ...all('read', ['searchSegments', 'retrieveSegments', 'fetchSegmentRows', 'segmentTermStatistics']),
+  ...all('read', ['memoryState']),
+  // They name their node: what another one has is another matter.
+  ...all('ends', ['loadSegment', 'loadIndexes', 'releaseSegments', 'applyDeletes', 'updateSchema']),
+} satisfies Table<typeof QueryNodeDefinition>;
+
+const dataNode = {
+  ...all('read', ['readExpiries']),
+  // Whoever has the task gives it to another node.
+  ...all('ends', ['buildIndex', 'importFiles', 'importProgress', 'compactSegments', 'spreadDeletes']),
+} satisfies Table<typeof DataNodeDefinition>;
+
+/** By the full name of the service. */
+export const callsAgain: Readonly<Record<string, Readonly<Record<string, Again>>>> = {
+  'milvus.proto.rootcoord.RootCoord': rootCoord,
+  'elanus.v1.Definitions': definitions,
+  'elanus.v1.Users': users,
+  'milvus.proto.data.DataCoord': dataCoord,
+  'elanus.v1.ChannelRegistry': channelRegistry,
+  'elanus.v1.StreamingNode': streamingNode,
+  'elanus.v1.QueryCoord': queryCoord,
+  'elanus.v1.QueryNode': queryNode,
+  'elanus.v1.DataNode': dataNode,
+};
+
+/** What becomes of the call when its process is gone. */
+export const againOf = (service: string, method: string): Again => callsAgain[service]?.[method] ?? 'ends';
 
 /** What says that the process that was asked is gone, or has nothing to say any more. */
 export const isOfGoneProcess = (error: unknown): boolean =>

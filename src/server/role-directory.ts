@@ -11,11 +11,18 @@ import { ChannelRoutes, isMisrouted } from '#rpc/channel-routes.js';
 import { type RemoteRole, SERVER_ID_HEADER } from '#rpc/remote-role.js';
 import type { RoleName } from '#rpc/role-names.js';
 import type { RoleNode, RoleNodes } from '#rpc/role-nodes.js';
-import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
+import {
+  backgroundContext,
+  type Client,
+  type Handlers,
+  inProcessClient,
+  type ServiceDefinition,
+} from '#rpc/service.js';
 import type { Membership } from '#rpc/sessions/membership.js';
+import { NumberedCalls } from '#rpc/sessions/numbered-calls.js';
 import type { PeerAddresses } from './config.js';
 import { KnownNodes } from './known-nodes.js';
-import { asSeen, isOfGoneProcess, isRepeatable, isUnseen } from './repeatable-calls.js';
+import { againOf, asSeen, isOfGoneProcess, isUnseen } from './repeatable-calls.js';
 
 const serviceRoles: Readonly<Record<string, RoleName>> = {
   'milvus.proto.rootcoord.RootCoord': 'root-coord',
@@ -36,6 +43,12 @@ export const roleOf = ({ fullName }: ServiceDefinition): RoleName | undefined =>
 type AnyClient = Readonly<Record<string, (request: never, context?: never) => Promise<unknown>>>;
 const anonymous = (client: unknown): AnyClient => client as AnyClient;
 
+interface FoundCall {
+  readonly definition: ServiceDefinition;
+  readonly key: string;
+  readonly request: never;
+}
+
 /** Where a call may go. */
 type Target = { readonly kind: 'here' } | { readonly kind: 'remote'; readonly remote: RemoteRole };
 
@@ -54,6 +67,7 @@ export class RoleDirectory implements RoleNodes {
   readonly #local = new Map<string, AnyClient>();
   readonly #nodes: KnownNodes;
   readonly #routes: ChannelRoutes;
+  readonly #numbered: NumberedCalls;
 
   constructor(
     platform: Platform,
@@ -64,6 +78,7 @@ export class RoleDirectory implements RoleNodes {
     this.#platform = platform;
     this.#nodes = new KnownNodes({ platform, peers, clusterId, membership });
     this.#serverId = serverId;
+    this.#numbered = new NumberedCalls(serverId);
     const registry = this.client(ChannelRegistryDefinition);
     this.#routes = new ChannelRoutes(
       async (collectionId) => (await registry.listSegments({ collectionId })).channels,
@@ -109,21 +124,35 @@ export class RoleDirectory implements RoleNodes {
     ) as unknown as Client<D>;
   }
 
+  /** With a number where whoever carries the call out keeps a receipt. */
+  async #callFound(sessions: Membership, call: FoundCall, context?: CallContext): Promise<unknown> {
+    if (againOf(call.definition.fullName, call.key) !== 'receipt')
+      return this.#found(sessions, call, () => context, context);
+    const open = this.#numbered.begin();
+    try {
+      return await this.#found(sessions, call, () => open.context(context ?? backgroundContext), context);
+    } finally {
+      open.end();
+    }
+  }
+
   /** Whoever serves it, as the sessions show; waits for one, within the deadline, and goes on to the next when the one that was meant is gone. */
-  async #callFound(
+  async #found(
     sessions: Membership,
-    { definition, key, request }: { definition: ServiceDefinition; key: string; request: never },
-    context?: CallContext,
+    { definition, key, request }: FoundCall,
+    contextOfTry: () => CallContext | undefined,
+    context: CallContext | undefined,
   ): Promise<unknown> {
+    const again = againOf(definition.fullName, key);
     const { clock } = this.#platform;
     const deadlineMs = (context?.deadlineMs ?? clock.now() + FOUND_MS_MAX) - ANSWER_MS;
     for (;;) {
       const targets = this.#targetsNow(definition);
       let failure: unknown;
       try {
-        if (targets.length > 0) return await this.#sent(definition, key, targets, request, context);
+        if (targets.length > 0) return await this.#sent(definition, key, targets, request, contextOfTry());
       } catch (error) {
-        const mayGoOn = isUnseen(error) || (isRepeatable(key, request) && isOfGoneProcess(error));
+        const mayGoOn = isUnseen(error) || (again !== 'ends' && isOfGoneProcess(error));
         if (!mayGoOn) throw error;
         failure = error;
       }

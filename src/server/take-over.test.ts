@@ -11,7 +11,7 @@ import { MemoryTransport } from '#platform/memory/memory-transport.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import { LoadState } from '#proto/milvus/common.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
-import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
+import { CollectionSchema, DataType, FieldSchema } from '#proto/milvus/schema.js';
 import { type RoleName, roleNames } from '#rpc/role-names.js';
 import { type Client, remoteClient } from '#rpc/service.js';
 import { type Config, defaultConfig } from './config.js';
@@ -70,13 +70,19 @@ async function makeCollection(client: ReturnType<typeof clientOf>, collectionNam
   await client.createIndex({ collectionName, fieldName: 'vec', extraParams });
 }
 
-/** The process dies over the next change of a record below the prefix once it is due: the change is made and not answered. */
-function dyingAt(platform: MemoryPlatform, prefix: string, isDue: () => boolean): MemoryPlatform {
+/** The process dies over the next change of a record below the prefix once it is due: the change is made and not answered, or not made. */
+function dyingAt(
+  platform: MemoryPlatform,
+  prefix: string,
+  due: { is: boolean },
+  when: 'before' | 'after' = 'after',
+): MemoryPlatform {
   const { metaStore } = platform;
   const transact: MetaStore['transact'] = async (compares, operations) => {
-    const revision = await metaStore.transact(compares, operations);
-    const isMeant = operations.some((one) => one.kind === 'put' && one.key.startsWith(prefix));
-    if (!isMeant || !isDue()) return revision;
+    const isMeant = due.is && operations.some((one) => one.kind === 'put' && one.key.startsWith(prefix));
+    if (!isMeant) return metaStore.transact(compares, operations);
+    due.is = false;
+    if (when === 'after') await metaStore.transact(compares, operations);
     platform.crash();
     return new Promise(() => {});
   };
@@ -180,12 +186,8 @@ test.each([
 test('a drop of a collection, or of a partition, is carried to its end by whoever takes over', async () => {
   const cluster = simulatedCluster(22);
   const { world } = cluster;
-  let isDue = false;
-  const first = dyingAt(
-    openMemoryPlatform({ cluster, host: 'first' }),
-    'root-coord/collection/',
-    () => isDue,
-  );
+  const due = { is: false };
+  const first = dyingAt(openMemoryPlatform({ cluster, host: 'first' }), 'root-coord/collection/', due);
   const open = (host: string, roles: readonly RoleName[]) =>
     startNode(openMemoryPlatform({ cluster, host }), configOf(host, roles));
   await world.runUntil(
@@ -199,14 +201,14 @@ test('a drop of a collection, or of a partition, is carried to its end by whoeve
     ['second', () => client.dropCollection({ collectionName: 'c' })],
     ['third', () => client.dropPartition(partition)],
   ] as const) {
-    isDue = true;
+    due.is = true;
     const standing = startNode(
-      dyingAt(openMemoryPlatform({ cluster, host }), 'root-coord/collection/', () => isDue),
+      dyingAt(openMemoryPlatform({ cluster, host }), 'root-coord/collection/', due),
       configOf(host, coordinators),
     );
     const dropped = drop().finally(() => {});
     await world.advance(10);
-    isDue = false;
+    expect(due.is).toBe(false);
     await world.runUntil(Promise.all([dropped, standing]));
   }
   const [{ collectionNames }, { partitionNames }] = await world.runUntil(
@@ -214,3 +216,119 @@ test('a drop of a collection, or of a partition, is carried to its end by whoeve
   );
   expect([collectionNames, partitionNames]).toEqual([['d'], ['_default']]);
 });
+
+const between = { sourceResourceGroup: '__default_resource_group', targetResourceGroup: 'quick' };
+/** What a client changes and cannot take back by sending it again: each of these has the coordinator die over it, before and after its record. */
+const changes: readonly (readonly [string, (client: ReturnType<typeof clientOf>) => Promise<unknown>])[] = [
+  ['create database', (client) => client.createDatabase({ dbName: 'shelf' })],
+  [
+    'alter database',
+    (client) =>
+      client.alterDatabase({
+        dbName: 'shelf',
+        properties: [{ key: 'database.max.collections', value: '9' }],
+      }),
+  ],
+  ['drop database', (client) => client.dropDatabase({ dbName: 'shelf' })],
+  ['create alias', (client) => client.createAlias({ collectionName: 'c', alias: 'a' })],
+  ['alter alias', (client) => client.alterAlias({ collectionName: 'd', alias: 'a' })],
+  ['drop alias', (client) => client.dropAlias({ alias: 'a' })],
+  [
+    'alter collection',
+    (client) =>
+      client.alterCollection({
+        collectionName: 'c',
+        properties: [{ key: 'collection.ttl.seconds', value: '9000' }],
+      }),
+  ],
+  [
+    'alter index',
+    (client) =>
+      client.alterIndex({
+        ...{ collectionName: 'c', indexName: 'vec' },
+        extraParams: [{ key: 'mmap.enabled', value: 'true' }],
+      }),
+  ],
+  ['drop index', (client) => client.dropIndex({ collectionName: 'c', indexName: 'vec' })],
+  [
+    'add field',
+    (client) =>
+      client.addCollectionField({
+        collectionName: 'c',
+        schema: FieldSchema.encode(
+          FieldSchema.fromPartial({ name: 'year', dataType: DataType.Int64, nullable: true }),
+        ).finish(),
+      }),
+  ],
+  ['rename', (client) => client.renameCollection({ oldName: 'c', newName: 'e' })],
+  ['truncate', (client) => client.truncateCollection({ collectionName: 'e' })],
+  ['create user', (client) => client.createCredential({ username: 'reader', password: 'cmVhZGVycw==' })],
+  ['create role', (client) => client.createRole({ entity: { name: 'readers' } })],
+  ['create group', (client) => client.createResourceGroup({ resourceGroup: 'quick' })],
+  ['transfer node', (client) => client.transferNode({ ...between, numNode: 1 })],
+  [
+    'update group',
+    (client) =>
+      client.updateResourceGroups({
+        resourceGroups: { quick: { requests: { nodeNum: 0 }, limits: { nodeNum: 0 } } },
+      }),
+  ],
+  ['drop group', (client) => client.dropResourceGroup({ resourceGroup: 'quick' })],
+  ['drop role', (client) => client.dropRole({ roleName: 'readers' })],
+  ['drop partition', (client) => client.dropPartition({ collectionName: 'd', partitionName: 'p' })],
+  ['drop collection', (client) => client.dropCollection({ collectionName: 'd' })],
+  ['drop user', (client) => client.deleteCredential({ username: 'reader' })],
+];
+
+test.each(['before', 'after'] as const)(
+  'a change is carried out once when the coordinator dies %s its record',
+  async (when) => {
+    const cluster = simulatedCluster(23);
+    const { world } = cluster;
+    const due = { is: false };
+    const coordinator = (host: string) =>
+      startNode(
+        dyingAt(openMemoryPlatform({ cluster, host }), 'receipt/', due, when),
+        configOf(host, coordinators),
+      );
+    await world.runUntil(
+      Promise.all([
+        coordinator('first'),
+        startNode(openMemoryPlatform({ cluster, host: 'work' }), configOf('work', workers)),
+      ]),
+    );
+    const client = clientOf(cluster);
+    await world.runUntil(makeCollection(client, 'c').then(() => makeCollection(client, 'd')));
+    await world.runUntil(client.createPartition({ collectionName: 'd', partitionName: 'p' }));
+    const outcomes: Record<string, unknown> = {};
+    for (const [at, [name, change]] of changes.entries()) {
+      due.is = true;
+      const standing = coordinator(`next-${at}`);
+      const changed = change(client).then(
+        () => 'done',
+        (error: unknown) => error,
+      );
+      await world.advance(20);
+      expect(due.is, name).toBe(false);
+      outcomes[name] = await world.runUntil(changed);
+      await world.runUntil(standing);
+    }
+    expect(outcomes).toEqual(Object.fromEntries(changes.map(([name]) => [name, 'done'])));
+    const read = world.runUntil(
+      Promise.all([
+        client.showCollections({}),
+        client.describeCollection({ collectionName: 'e' }),
+        client.listDatabases({}),
+        client.listAliases({}),
+        client.listCredUsers({}),
+      ]),
+    );
+    expect(await read).toMatchObject([
+      { collectionNames: ['e'] },
+      { schema: { fields: [{}, {}, { name: 'year' }] } },
+      { dbNames: ['default'] },
+      { aliases: [] },
+      { usernames: ['root'] },
+    ]);
+  },
+);

@@ -17,6 +17,7 @@ import {
   ImportJobRecord,
   LoadRecord,
   OrphansRecord,
+  ReceiptRecord,
   ResourceGroupRecord,
   SegmentRecord,
   UsersRecord,
@@ -222,6 +223,9 @@ export const catalogRecords: Readonly<Record<string, { readonly key: string; rea
       ...{ ...channel, vchannel: 'by-dev-rootcoord-dml_1_2v1' },
     }),
     epoch: kept('datacoord-meta/epoch/newest', EpochRecord, { epoch: 4n }),
+    receipt: kept(`receipt/root-coord/${idKey(7n)}/${idKey(3n)}`, ReceiptRecord, {
+      ...{ caller: 7n, number: 3n, method: 'renameCollection' },
+    }),
     orphans: kept('datacoord-meta/orphans/removed', OrphansRecord, { removedBelow: 17n }),
     ...Object.fromEntries(
       Object.entries(jobs).map(([state, more], i) => {

@@ -31,6 +31,7 @@ import type {
 import { groupHandlers } from '#roles/query-coord/groups/group-handlers.js';
 import { ResourceGroups } from '#roles/query-coord/groups/resource-groups.js';
 import { type Handlers, whole } from '#rpc/service.js';
+import { noReceipt, type Receipt, Receipts } from '#rpc/sessions/receipts.js';
 import { Distribution } from './distribution.js';
 import { explainLoads } from './explain-loads.js';
 import { leftOutBy, refuseReplicas } from './left-out-fields.js';
@@ -57,6 +58,7 @@ export class QueryCoord {
   readonly #loaded = new Map<bigint, Loaded>();
   readonly #distribution = new Distribution();
   readonly #groups: ResourceGroups;
+  readonly #receipts: Receipts;
   /** Where segments are to go with the next round; from then on the distribution has them there. */
   readonly #moves = new Map<bigint, bigint>();
   /** Held over a whole round. */
@@ -69,6 +71,7 @@ export class QueryCoord {
 
   private constructor(platform: Platform, settings: QueryCoordSettings, peers: QueryCoordPeers) {
     this.#platform = platform;
+    this.#receipts = new Receipts(platform, 'receipt/query-coord/');
     this.#peers = peers;
     this.#asked = new AskedLoads(platform.clock);
     const table = recordTable(
@@ -109,6 +112,7 @@ export class QueryCoord {
     peers: QueryCoordPeers,
   ): Promise<QueryCoord> {
     const queryCoord = new QueryCoord(platform, settings, peers);
+    await queryCoord.#receipts.load();
     await queryCoord.#records.load();
     await queryCoord.#groups.load();
     for (const definition of queryCoord.#records.records.values())
@@ -212,8 +216,8 @@ export class QueryCoord {
   }
 
   /** Durable first, then served. */
-  async #save(definition: LoadDefinition, load: Load): Promise<void> {
-    await commitChanges(this.#platform.metaStore, [this.#records.put(definition)]);
+  async #save(definition: LoadDefinition, load: Load, receipt = noReceipt): Promise<void> {
+    await commitChanges(this.#platform.metaStore, [this.#records.put(definition), ...receipt()]);
     this.#loaded.get(definition.collectionId)?.timer?.cancel();
     this.#loaded.set(definition.collectionId, { ...freshly(definition, this.#platform.clock), load });
   }
@@ -240,10 +244,11 @@ export class QueryCoord {
       return {};
     },
     explain: async (request) => explainLoads(this.#loaded, this.#asked, request),
-    ...groupHandlers(
-      () => this.#groups,
-      (change) => this.#regroup(change),
-    ),
+    ...groupHandlers(() => ({
+      groups: this.#groups,
+      receipts: this.#receipts,
+      regroup: (change, receipt) => this.#regroup(change, receipt),
+    })),
     loadCollection: async (request) => {
       const { collectionId, replicaNumber, resourceGroup } = request;
       refuseReplicas(replicaNumber);
@@ -367,21 +372,21 @@ export class QueryCoord {
   }
 
   /** Durable first; the next round moves the segments. */
-  async #inGroup(before: Loaded, resourceGroup: string): Promise<Loaded> {
+  async #inGroup(before: Loaded, resourceGroup: string, receipt = noReceipt): Promise<Loaded> {
     const definition = { ...before.definition, resourceGroup };
-    await this.#save(definition, { ...before.load, resourceGroup });
+    await this.#save(definition, { ...before.load, resourceGroup }, receipt);
     this.#syncSoon(definition.collectionId);
     return must(this.#loaded.get(definition.collectionId), 'what was just saved');
   }
 
-  async #regroup({ collectionId, source, target }: TransferReplicaRequest): Promise<void> {
+  async #regroup({ collectionId, source, target }: TransferReplicaRequest, receipt: Receipt): Promise<void> {
     await this.#decide(collectionId, async (before) => {
       if (before?.definition.resourceGroup !== source)
         throw new ElanusError(
           'invalid_parameter',
           `collection ${collectionId} has no replica in resource group ${source}, found 0, expected 1; GetReplicas says where it is: invalid parameter`,
         );
-      await this.#inGroup(before, target);
+      await this.#inGroup(before, target, receipt);
     });
   }
 

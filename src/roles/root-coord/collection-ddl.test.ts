@@ -152,38 +152,6 @@ describe('drop collection', () => {
     await cluster.world.advance(5000);
     expect(await records()).toEqual([]);
   });
-  it('that comes again with the id leaves what has the name by then', async () => {
-    const { create, describe: described, handlers, cluster, records } = await openRootCoord();
-    const { world } = cluster;
-    const partition = (partitionId: bigint) => ({
-      ...{ collection: { database: '', name: 'c', id: 0n }, partition: 'p', partitionId },
-    });
-    const drop = (id: bigint) =>
-      world.runUntil(handlers.dropCollection({ database: '', name: 'c', id }, context));
-    await create();
-    const { id: first = 0n } = (await described()).collection ?? {};
-    await drop(first);
-    await create();
-    await drop(first);
-    const { id: second = 0n } = (await described()).collection ?? {};
-    expect(second).not.toBe(first);
-    const idOf = async () =>
-      (await described()).collection?.partitions?.find((one) => one?.name === 'p')?.id ?? 0n;
-    await world.runUntil(handlers.createPartition(partition(0n), context));
-    const before = await idOf();
-    await world.runUntil(handlers.dropPartition(partition(before), context));
-    await world.runUntil(handlers.createPartition(partition(0n), context));
-    await world.runUntil(handlers.dropPartition(partition(before), context));
-    const after = await idOf();
-    expect([after !== 0n, after !== before]).toEqual([true, true]);
-    await world.runUntil(handlers.dropPartition(partition(after), context));
-    expect(await idOf()).toBe(0n);
-    // One that was given another name meanwhile is not what the client called by the old one.
-    const collection = { database: '', name: 'c', id: 0n };
-    await world.runUntil(handlers.renameCollection({ collection, newName: 'd', newDatabase: '' }, context));
-    await drop(second);
-    expect(await records()).toMatchObject([{ id: second, state: 'created' }]);
-  });
   it('is answered while nobody removes its data yet', async () => {
     const { create, drop, cluster, peers, records } = await openRootCoord();
     await create();

@@ -21,6 +21,7 @@ import type { CollectionRef } from '#proto/elanus/roles.js';
 import type { CreateCollectionRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { withFileWords, withResourceIds } from '#roles/root-coord/words/field-words.js';
+import { noReceipt, type Receipt } from '#rpc/sessions/receipts.js';
 import { checkAnalyzers } from '#text/field-analyzers.js';
 import { CreateBatches } from './create-batches.js';
 import { clearing, type DdlLocks, type DdlParts, DEFAULT_PARTITION } from './ddl-parts.js';
@@ -159,24 +160,24 @@ export class CollectionDdl {
     return emptiest.map(([physical], index) => `${physical}_${collectionId}v${index}`);
   }
 
-  drop(ref: CollectionRef): Promise<void> {
+  drop(ref: CollectionRef, receipt: Receipt): Promise<void> {
     const { catalog } = this.#parts;
     const database = catalog.database(ref.database).name;
-    return this.#locks.collection({ ...ref, database }, async () => {
-      const record = droppedBy(ref, catalog.byName(database, ref.name), catalog.byId(ref.id));
-      if (ref.id === 0n && catalog.byAlias(database, ref.name) !== undefined) {
+    return this.#locks.collection({ database, name: ref.name }, async () => {
+      if (catalog.byAlias(database, ref.name) !== undefined) {
         throw new ElanusError(
           'alias_not_found',
           `cannot drop the collection via alias = ${ref.name}: alias not found[database=${database}][alias=${ref.name}]; drop it by its own name`,
         );
       }
-      if (record !== undefined && record.state !== 'dropping') await this.#dropNow(record);
+      const record = catalog.byName(database, ref.name);
+      if (record !== undefined && record.state !== 'dropping') await this.#dropNow(record, receipt);
     });
   }
 
-  async #dropNow(record: Collection): Promise<void> {
+  async #dropNow(record: Collection, receipt: Receipt): Promise<void> {
     // The tombstone first: from here the collection is gone for everyone, and what a failure or a restart leaves is cleared later.
-    await this.#parts.catalog.saveCollection(moveCollection(record, 'drop'));
+    await this.#parts.catalog.carryOut(receipt, moveCollection(record, 'drop'));
     const over = new AbortController();
     const { timers } = this.#parts.platform;
     await Promise.race([
@@ -213,7 +214,7 @@ export class CollectionDdl {
     await Promise.all([
       ...interrupted.map((record) => {
         platform.logger.info('ddl_finishing_interrupted', { collectionId: record.id, state: record.state });
-        return this.#dropNow(record);
+        return this.#dropNow(record, noReceipt);
       }),
       ...partitions.map((marked) => {
         platform.logger.info('ddl_finishing_interrupted', {
@@ -224,16 +225,6 @@ export class CollectionDdl {
       }),
     ]);
   }
-}
-
-/** With a name and an id: what has both. One that was dropped by then, or has another name, is not there, and whoever has the name stays. */
-function droppedBy(
-  { name, id }: CollectionRef,
-  named: Collection | undefined,
-  identified: Collection | undefined,
-): Collection | undefined {
-  if (id === 0n) return named;
-  return name === '' || named?.id === id ? identified : undefined;
 }
 
 const isWhole = (record: Collection): boolean => isCreated(record) && record.droppingPartitions.length === 0;

@@ -154,7 +154,7 @@ const schema = CollectionSchema.encode(
 ).finish();
 const context = { signal: new AbortController().signal, metadata: {} };
 const ref = { database: '', name: 'c', id: 0n };
-const partition = (name: string) => ({ collection: ref, partition: name, partitionId: 0n });
+const partition = (name: string) => ({ collection: ref, partition: name });
 const index = {
   collection: ref,
   fieldName: 'v',

@@ -1,6 +1,8 @@
 // Creates and drops databases.
 import { ElanusError } from '#base/errors.js';
 import { checkName } from '#model/schema/names.js';
+import type { DatabaseRecord } from '#proto/elanus/data.js';
+import type { Receipt } from '#rpc/sessions/receipts.js';
 import type { DdlLocks, DdlParts } from './ddl-parts.js';
 import { DEFAULT_DATABASE } from './definition-catalog.js';
 
@@ -15,7 +17,7 @@ export class DatabaseDdl {
     this.#locks = locks;
   }
 
-  create(name: string, properties: Readonly<Record<string, string>>): Promise<void> {
+  create({ name, properties }: Pick<DatabaseRecord, 'name' | 'properties'>, receipt: Receipt): Promise<void> {
     checkName('database', name);
     return this.#locks.database(name, async () => {
       const { catalog } = this.#parts;
@@ -25,16 +27,13 @@ export class DatabaseDdl {
           'database_limit',
           `database number (${DATABASES_MAX}) exceeds max configuration (${DATABASES_MAX})`,
         );
-      await catalog.saveDatabase({
-        id: await this.#parts.allocateId(),
-        name,
-        createdTimestamp: await this.#parts.allocateTimestamp(),
-        properties: { ...properties },
-      });
+      const id = await this.#parts.allocateId();
+      const createdTimestamp = await this.#parts.allocateTimestamp();
+      await catalog.saveDatabase({ id, name, createdTimestamp, properties: { ...properties } }, receipt);
     });
   }
 
-  drop(name: string): Promise<void> {
+  drop(name: string, receipt: Receipt): Promise<void> {
     // No name must not come to mean the default database, as it does in reads.
     checkName('database', name);
     return this.#locks.database(name, async () => {
@@ -49,7 +48,7 @@ export class DatabaseDdl {
           'refused',
           `database:${name} not empty, must drop all collections before drop database`,
         );
-      await catalog.removeDatabase(record);
+      await catalog.removeDatabase(record, receipt);
     });
   }
 }

@@ -11,6 +11,7 @@ import {
 import type { MetaStore } from '#platform/meta-store.js';
 import { CollectionRecord, DatabaseRecord } from '#proto/elanus/data.js';
 import { type NameMove, UsersCatalog } from '#roles/root-coord/users/users-catalog.js';
+import { noReceipt, type Receipt } from '#rpc/sessions/receipts.js';
 
 export const DEFAULT_DATABASE = 'default';
 
@@ -145,7 +146,12 @@ export class DefinitionCatalog {
    * Saves one record, or several in one transaction.
    * @throws catalog_conflict when a record, or the database that one goes to, was changed by another writer meanwhile
    */
-  async saveCollection(...records: readonly Collection[]): Promise<void> {
+  saveCollection(...records: readonly Collection[]): Promise<void> {
+    return this.carryOut(noReceipt, ...records);
+  }
+
+  /** As `saveCollection`, for a call that leaves a receipt. */
+  async carryOut(receipt: Receipt, ...records: readonly Collection[]): Promise<void> {
     const entered = records.filter((record) => this.byId(record.id)?.database !== record.database);
     const databases = new Set(entered.map((record) => this.database(record.database).id));
     const guards = [...databases].map((id) => this.#databases.guard(id));
@@ -153,6 +159,7 @@ export class DefinitionCatalog {
     const changes = [
       ...this.users.following(moves),
       ...records.map((record) => this.#collections.put(record)),
+      ...receipt(),
     ];
     await commitChanges(this.#store, changes, guards);
     for (const record of records) this.#remember(record);
@@ -180,13 +187,13 @@ export class DefinitionCatalog {
     return this.databases().some((database) => database.name === name);
   }
 
-  saveDatabase(record: DatabaseRecord): Promise<void> {
-    return commitChanges(this.#store, [this.#databases.put(record)]);
+  async saveDatabase(record: DatabaseRecord, receipt = noReceipt): Promise<void> {
+    await commitChanges(this.#store, [this.#databases.put(record), ...receipt()]);
   }
 
-  removeDatabase(record: DatabaseRecord): Promise<void> {
+  async removeDatabase(record: DatabaseRecord, receipt: Receipt): Promise<void> {
     const grants = this.users.following([{ from: { database: record.name } }]);
-    return commitChanges(this.#store, [...grants, this.#databases.remove(record.id)]);
+    await commitChanges(this.#store, [...grants, this.#databases.remove(record.id), ...receipt()]);
   }
 }
 

@@ -7,6 +7,7 @@ import type {
   CreateIndexDefinition,
   DropIndexDefinition,
 } from '#proto/elanus/roles.js';
+import type { Receipt } from '#rpc/sessions/receipts.js';
 import { clearing, type DdlLocks, type DdlParts, nameOf, present } from './ddl-parts.js';
 import { newIndex } from './new-index.js';
 
@@ -39,7 +40,10 @@ export class IndexDdl {
   }
 
   /** Changes hints of an index; its files stay. @throws index_not_found */
-  alter({ collection, indexName, params, deleteKeys }: AlterIndexDefinition): Promise<void> {
+  alter(
+    { collection, indexName, params, deleteKeys }: AlterIndexDefinition,
+    receipt: Receipt,
+  ): Promise<void> {
     const collectionRef = present(collection);
     return this.#locks.collection(collectionRef, async () => {
       const { catalog } = this.#parts;
@@ -53,12 +57,12 @@ export class IndexDdl {
       const kept = Object.entries(index.params).filter(([key]) => !deleteKeys.includes(key));
       const altered = { ...index, params: { ...Object.fromEntries(kept), ...params } };
       const indexes = record.indexes.map((one) => (one === index ? altered : one));
-      await catalog.saveCollection({ ...record, indexes });
+      await catalog.carryOut(receipt, { ...record, indexes });
     });
   }
 
   /** The definition goes in one record; files that no definition names are dropped here, and by the next start when this fails. */
-  async drop(request: DropIndexDefinition): Promise<void> {
+  async drop(request: DropIndexDefinition, receipt: Receipt): Promise<void> {
     const collectionRef = present(request.collection);
     const dropped = await this.#locks.collection(collectionRef, async () => {
       const { catalog, peers } = this.#parts;
@@ -76,7 +80,7 @@ export class IndexDdl {
           'index cannot be dropped, collection is loaded, please release it first',
         );
       }
-      await catalog.saveCollection({
+      await catalog.carryOut(receipt, {
         ...record,
         indexes: record.indexes.filter((candidate) => candidate.id !== index.id),
       });

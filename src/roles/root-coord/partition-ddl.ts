@@ -7,6 +7,7 @@ import { movePartition } from '#model/states/partition.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type { PartitionRef } from '#proto/elanus/roles.js';
+import type { Receipt } from '#rpc/sessions/receipts.js';
 import { clearing, type DdlLocks, type DdlParts, DEFAULT_PARTITION, present } from './ddl-parts.js';
 
 /** How many partitions of a collection are cleared at the same time. */
@@ -65,7 +66,7 @@ export class PartitionDdl {
   }
 
   /** Marked, done, finished: from the mark the partition is gone for everyone; what fails after it is tried again, also by the next start. */
-  async drop(ref: PartitionRef): Promise<void> {
+  async drop(ref: PartitionRef, receipt: Receipt): Promise<void> {
     const collectionRef = present(ref.collection);
     const marked = await this.#locks.collection(collectionRef, async () => {
       const { catalog, peers } = this.#parts;
@@ -74,8 +75,7 @@ export class PartitionDdl {
       if (ref.partition === DEFAULT_PARTITION)
         throw new ElanusError('refused', 'default partition cannot be deleted; drop the collection instead');
       const partition = record.partitions.find((candidate) => candidate.name === ref.partition);
-      if (partition === undefined || (ref.partitionId !== 0n && ref.partitionId !== partition.id))
-        return undefined;
+      if (partition === undefined) return undefined;
       const load = await peers.queryCoord.loadState({ collectionId: record.id });
       if (load.known && (load.partitionIds.length === 0 || load.partitionIds.includes(partition.id))) {
         throw new ElanusError(
@@ -83,7 +83,7 @@ export class PartitionDdl {
           'partition cannot be dropped, partition is loaded, please release it first',
         );
       }
-      await catalog.saveCollection(movePartition(record, partition.id, 'drop'));
+      await catalog.carryOut(receipt, movePartition(record, partition.id, 'drop'));
       return { collectionId: record.id, partitionIds: [partition.id] };
     });
     if (marked !== undefined) await this.clear(marked);

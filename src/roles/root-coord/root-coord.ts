@@ -16,10 +16,12 @@ import type {
 } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { usersHandlers } from '#roles/root-coord/users/users-handlers.js';
+import { changeHandlers } from '#roles/root-coord/wire/change-handlers.js';
 import { rootCoordHandlers } from '#roles/root-coord/wire/root-coord-handlers.js';
 import { withWordsOfFiles } from '#roles/root-coord/words/field-words.js';
 import { FileResources } from '#roles/root-coord/words/file-resources.js';
 import { type Handlers, whole } from '#rpc/service.js';
+import { Receipts } from '#rpc/sessions/receipts.js';
 import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } from './data-coord-broker.js';
 import { Ddl } from './ddl.js';
 import { present } from './ddl-parts.js';
@@ -50,6 +52,7 @@ export class RootCoord {
   readonly #timestamps: TimestampOracle;
   readonly #ids: TimestampOracle;
   readonly #fileResources: FileResources;
+  readonly #receipts: Receipts;
   readonly #closing = new AbortController();
   #broker: DataCoordBroker | undefined;
   #ddl: Ddl | undefined;
@@ -73,6 +76,7 @@ export class RootCoord {
     this.#timestamps = parts.timestamps;
     this.#ids = parts.ids;
     this.#fileResources = parts.fileResources;
+    this.#receipts = new Receipts(platform, 'receipt/root-coord/');
   }
 
   static async open(
@@ -95,6 +99,7 @@ export class RootCoord {
       userOf: (id) => catalog.userOfResource(id),
     });
     const rootCoord = new RootCoord(platform, settings, peers, { ...parts, fileResources });
+    await rootCoord.#receipts.load();
     if (!parts.catalog.hasDatabase(DEFAULT_DATABASE)) {
       await parts.catalog.saveDatabase({
         id: 1n,
@@ -202,16 +207,31 @@ export class RootCoord {
   }
 
   get usersHandlers(): Handlers<typeof UsersDefinition> {
-    return usersHandlers(this.#catalog.users, () => this.#timestamps.allocate(1));
+    return usersHandlers(this.#catalog.users, {
+      allocateTimestamp: () => this.#timestamps.allocate(1),
+      receipts: this.#receipts,
+    });
   }
 
-  readonly definitionHandlers: Handlers<typeof DefinitionsDefinition> = {
+  get definitionHandlers(): Handlers<typeof DefinitionsDefinition> {
+    const changes = changeHandlers({
+      platform: this.#platform,
+      peers: this.#peers,
+      catalog: this.#catalog,
+      receipts: this.#receipts,
+      fileResources: this.#fileResources,
+      parts: () => this.#parts(),
+      fillOutputs: (collectionId, version) => this.#fillOutputs(collectionId, version),
+    });
+    return { ...changes, ...this.#definitionHandlers };
+  }
+
+  readonly #definitionHandlers: Omit<
+    Handlers<typeof DefinitionsDefinition>,
+    keyof ReturnType<typeof changeHandlers>
+  > = {
     createCollection: async (request) => {
       await this.#parts().ddl.collections.create(request);
-      return {};
-    },
-    dropCollection: async (ref) => {
-      await this.#parts().ddl.collections.drop(ref);
       return {};
     },
     describeCollection: async (ref) => {
@@ -234,35 +254,9 @@ export class RootCoord {
       await this.#parts().ddl.partitions.create(ref);
       return {};
     },
-    dropPartition: async (ref) => {
-      await this.#parts().ddl.partitions.drop(ref);
-      return {};
-    },
     createIndex: async (request) => {
       const { ddl, indexes } = this.#parts();
       indexes.collectionChanged(await ddl.indexes.create(request));
-      return {};
-    },
-    alterIndex: async (request) => {
-      await this.#parts().ddl.indexes.alter(request);
-      return {};
-    },
-    dropIndex: async (request) => {
-      await this.#parts().ddl.indexes.drop(request);
-      return {};
-    },
-    changeSchema: async (request) => {
-      const { ddl, indexes } = this.#parts();
-      const { collectionId, version } = await ddl.schemas.change(request);
-      const added = request.change?.$case === 'addFields' ? request.change.value : undefined;
-      if (added !== undefined && added.indexes.length > 0) indexes.collectionChanged(collectionId);
-      if (added !== undefined && added.functions.length > 0) await this.#fillOutputs(collectionId, version);
-      // Only a hint: a read or a write that wants the new fields brings the schema along.
-      this.#peers.queryCoord
-        .segmentsChanged({ collectionId })
-        .catch((error: unknown) =>
-          this.#platform.logger.debug('schema_notice_failed', { collectionId, reason: messageOf(error) }),
-        );
       return {};
     },
     indexStates: async (ref) => {
@@ -270,42 +264,6 @@ export class RootCoord {
       return { indexes: await this.#parts().indexes.states(record) };
     },
     explain: async (request) => this.#parts().indexes.explain(request),
-    alterCollection: async (request) => {
-      await this.#parts().ddl.properties.collection(request);
-      return {};
-    },
-    alterDatabase: async (request) => {
-      await this.#parts().ddl.properties.database(request);
-      return {};
-    },
-    truncateCollection: async (ref) => {
-      await this.#parts().ddl.truncates.truncate(ref);
-      return {};
-    },
-    renameCollection: async (request) => {
-      await this.#parts().ddl.names.rename(request);
-      return {};
-    },
-    createAlias: async (request) => {
-      await this.#parts().ddl.aliases.create(request);
-      return {};
-    },
-    alterAlias: async (request) => {
-      await this.#parts().ddl.aliases.alter(request);
-      return {};
-    },
-    dropAlias: async (request) => {
-      await this.#parts().ddl.aliases.drop(request);
-      return {};
-    },
-    createDatabase: async (request) => {
-      await this.#parts().ddl.databases.create(request.name, request.properties);
-      return {};
-    },
-    dropDatabase: async (request) => {
-      await this.#parts().ddl.databases.drop(request.name);
-      return {};
-    },
     listDatabases: async () => ({ databases: this.#catalog.databases() }),
     flushCollection: async (ref, { signal }) => {
       const record = this.#catalog.resolve(ref);
@@ -318,14 +276,6 @@ export class RootCoord {
         timeOfSeal: response.timeOfSeal,
         flushTimestamp: response.flushTs,
       };
-    },
-    addFileResource: async (resource) => {
-      await this.#fileResources.add(resource);
-      return {};
-    },
-    removeFileResource: async ({ name }) => {
-      await this.#fileResources.remove(name);
-      return {};
     },
     listFileResources: async () => ({
       resources: this.#fileResources.all.map(({ id, name, path }) => ({ id, name, path })),

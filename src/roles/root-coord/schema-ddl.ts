@@ -24,6 +24,7 @@ import type { IndexRecord } from '#proto/elanus/data.js';
 import type { AddFields, SchemaChange } from '#proto/elanus/roles.js';
 import type { FieldSchema } from '#proto/milvus/schema.js';
 import { type ExpandedFields, withFileWords, withResourceIds } from '#roles/root-coord/words/field-words.js';
+import type { Receipt } from '#rpc/sessions/receipts.js';
 import { checkAnalyzers } from '#text/field-analyzers.js';
 import { clearing, type DdlLocks, type DdlParts, present } from './ddl-parts.js';
 import { newIndex, wantedIndex } from './new-index.js';
@@ -42,7 +43,10 @@ export class SchemaDdl {
   }
 
   /** @returns the collection and its new version @throws invalid_parameter, unsupported, collection_not_found */
-  async change(request: SchemaChange): Promise<{ readonly collectionId: bigint; readonly version: number }> {
+  async change(
+    request: SchemaChange,
+    receipt: Receipt,
+  ): Promise<{ readonly collectionId: bigint; readonly version: number }> {
     const words = await this.#withWords(request);
     const collectionRef = present(request.collection);
     const change = async () => {
@@ -55,7 +59,7 @@ export class SchemaDdl {
       // Nothing was awaited since the record was read; a writer that comes in between is found by the record's revision.
       const updateTimestamp = await allocateTimestamp();
       const isVersion = changed.schema?.version !== record.schema?.version;
-      await catalog.saveCollection({
+      await catalog.carryOut(receipt, {
         ...record,
         ...changed,
         updateTimestamp,

@@ -8,7 +8,7 @@ import type { Platform } from '#platform/platform.js';
 import { LeaderRecord, SessionRecord } from '#proto/elanus/data.js';
 import type { RoleName } from '#rpc/role-names.js';
 import { fencedMetaStore } from './fenced-meta-store.js';
-import { OwnSession } from './own-session.js';
+import { OwnSession, SESSION_PREFIX } from './own-session.js';
 import { type SeenNode, SessionView } from './session-view.js';
 
 export interface MembershipSettings {
@@ -46,7 +46,7 @@ export class Membership {
   constructor(parts: MembershipParts) {
     const { platform, serverId, settings, onLost } = parts;
     this.#parts = parts;
-    this.#sessions = recordTable(platform.metaStore, 'session/', SessionRecord);
+    this.#sessions = recordTable(platform.metaStore, SESSION_PREFIX, SessionRecord);
     this.#leaders = recordTable(platform.metaStore, 'leader/', LeaderRecord);
     this.#own = new OwnSession({
       ...{ platform, store: platform.metaStore, table: this.#sessions, serverId },
@@ -59,7 +59,7 @@ export class Membership {
     await this.#own.register(address);
     const look = (): void => void this.#look();
     const { metaStore } = this.#parts.platform;
-    this.#watches = [metaStore.watch('session/', look), metaStore.watch('leader/', look)];
+    this.#watches = [metaStore.watch(SESSION_PREFIX, look), metaStore.watch('leader/', look)];
     await this.#look();
     void this.#beat();
   }

@@ -8,6 +8,9 @@ import type { Platform } from '#platform/platform.js';
 import type { SessionRecord } from '#proto/elanus/data.js';
 import { HOLDER_SHARE } from './session-view.js';
 
+/** Records of all sessions are below it, by server id. */
+export const SESSION_PREFIX = 'session/';
+
 export interface OwnSessionParts {
   readonly platform: Pick<Platform, 'clock' | 'logger'>;
   readonly store: MetaStore;

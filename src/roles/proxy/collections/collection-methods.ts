@@ -50,19 +50,8 @@ export class CollectionMethods {
     await checkEmbeddings(this.#parts, schema, undefined, context);
   }
 
-  /** By the id of what has the name now, so that the drop may go again after a process died over it: by then the name may be another's. */
   readonly dropCollection: PublicHandler<'dropCollection'> = async (request, context) => {
-    const { definitions } = this.#parts;
-    const ref = collectionRef(request, context);
-    // One that is just being made is dropped by its name.
-    const id = await definitions.describeCollection(ref, context).then(
-      ({ collection }) => (collection?.schema?.name === ref.name ? collection.id : 0n),
-      (error: unknown) => {
-        if (error instanceof ElanusError && error.key === 'collection_not_found') return 0n;
-        throw error;
-      },
-    );
-    await definitions.dropCollection({ ...ref, id }, context);
+    await this.#parts.definitions.dropCollection(collectionRef(request, context), context);
     return {};
   };
 

@@ -27,14 +27,8 @@ export class PartitionMethods {
   readonly dropPartition: PublicHandler<'dropPartition'> = async (request, context) => {
     const { access, definitions } = this.#parts;
     const partition = request.partitionName;
-    const opened = await access.open(request, context);
-    refusePartitionNames(opened, [partition], 'drop');
-    // With the id the drop may go again, as that of a collection.
-    const partitionId = opened.record.partitions.find(({ name }) => name === partition)?.id ?? 0n;
-    await definitions.dropPartition(
-      { collection: collectionRef(request, context), partition, partitionId },
-      context,
-    );
+    refusePartitionNames(await access.open(request, context), [partition], 'drop');
+    await definitions.dropPartition({ collection: collectionRef(request, context), partition }, context);
     return {};
   };
 

@@ -9,6 +9,7 @@ import type { MetaStore } from '#platform/meta-store.js';
 import { ResourceGroupRecord } from '#proto/elanus/data.js';
 import { ResourceGroupConfig } from '#proto/milvus/rg.js';
 import type { RoleNode } from '#rpc/role-nodes.js';
+import type { Receipt } from '#rpc/sessions/receipts.js';
 import {
   capacityOf,
   checkedConfig,
@@ -25,6 +26,12 @@ export interface GroupedLoad {
   readonly resourceGroup: string;
   /** Who serves it now. */
   readonly nodes: readonly bigint[];
+}
+
+interface NodeTransfer {
+  readonly from: string;
+  readonly to: string;
+  readonly count: number;
 }
 
 export interface GroupSources {
@@ -94,9 +101,9 @@ export class ResourceGroups {
     return this.#groups().map((group) => group.name);
   }
 
-  create(name: string, sent: ResourceGroupConfig | undefined): Promise<void> {
+  create(name: string, sent: ResourceGroupConfig | undefined, receipt: Receipt): Promise<void> {
     checkGroupName(name);
-    return this.#change(async () => {
+    return this.#change(receipt, async () => {
       const config = checkedConfig(name, sent, (other) => this.#find(other) !== undefined);
       const before = this.#find(name);
       if (before !== undefined) {
@@ -116,8 +123,8 @@ export class ResourceGroups {
   }
 
   /** All or none of them. */
-  update(configs: Readonly<Record<string, ResourceGroupConfig>>): Promise<void> {
-    return this.#change(async () =>
+  update(configs: Readonly<Record<string, ResourceGroupConfig>>, receipt: Receipt): Promise<void> {
+    return this.#change(receipt, async () =>
       Object.entries(configs).map(([name, sent]) => {
         const group = this.#group(name);
         return { ...group, config: checkedConfig(name, sent, (other) => this.#find(other) !== undefined) };
@@ -125,20 +132,20 @@ export class ResourceGroups {
     );
   }
 
-  drop(name: string): Promise<void> {
+  drop(name: string, receipt: Receipt): Promise<void> {
     return this.#deciding.run(() =>
       redeciding(async () => {
         if (this.#find(name) === undefined) return;
         this.#checkDeletable(name);
-        await commitChanges(this.#sources.store, [this.#records.remove(name)]);
+        await commitChanges(this.#sources.store, [this.#records.remove(name), ...receipt()]);
         this.#sources.onMoved();
       }),
     );
   }
 
   /** Moves requests and limits, as Milvus does, and with them the nodes. */
-  transferNode(from: string, to: string, count: number): Promise<void> {
-    return this.#change(async () => {
+  transferNode({ from, to, count }: NodeTransfer, receipt: Receipt): Promise<void> {
+    return this.#change(receipt, async () => {
       const [source, target] = [this.#group(from), this.#group(to)];
       if (from === to)
         throw new ElanusError(
@@ -240,15 +247,13 @@ export class ResourceGroups {
       refuse(`resource group is used by ${user.name}'s transfer_from or transfer_to, remove it there first`);
   }
 
-  #change(decide: () => Promise<readonly ResourceGroup[]>): Promise<void> {
+  #change(receipt: Receipt, decide: () => Promise<readonly ResourceGroup[]>): Promise<void> {
     return this.#deciding.run(() =>
       redeciding(async () => {
         const groups = await decide();
         if (groups.length === 0) return;
-        await commitChanges(
-          this.#sources.store,
-          groups.map((group) => this.#records.put(group)),
-        );
+        const changes = groups.map((group) => this.#records.put(group));
+        await commitChanges(this.#sources.store, [...changes, ...receipt()]);
         this.#sources.onMoved();
       }),
     );

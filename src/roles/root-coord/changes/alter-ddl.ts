@@ -7,6 +7,7 @@ import { checkExpiry } from '#model/properties/time-to-live.js';
 import { splitCollectionProperties } from '#model/schema/altered-properties.js';
 import type { AlterDefinition } from '#proto/elanus/roles.js';
 import { type DdlLocks, type DdlParts, nameOf, present } from '#roles/root-coord/ddl-parts.js';
+import type { Receipt } from '#rpc/sessions/receipts.js';
 
 type Properties = Readonly<Record<string, string>>;
 
@@ -23,7 +24,7 @@ export class AlterDdl {
   }
 
   /** The description and the consistency level are among the properties, as in Milvus. @throws collection_loaded, collection_not_found */
-  collection(request: AlterDefinition): Promise<void> {
+  collection(request: AlterDefinition, receipt: Receipt): Promise<void> {
     const ref = present(request.collection);
     const changed = splitCollectionProperties(request.properties);
     return this.#locks.collection(ref, async () => {
@@ -39,7 +40,7 @@ export class AlterDdl {
         checkIsolation(properties, current.schema);
         checkNamespacesStay(current.properties, properties, current.schema);
       }
-      await catalog.saveCollection({
+      await catalog.carryOut(receipt, {
         ...current,
         updateTimestamp,
         properties,
@@ -50,13 +51,13 @@ export class AlterDdl {
   }
 
   /** @throws database_not_found */
-  database(request: AlterDefinition): Promise<void> {
+  database(request: AlterDefinition, receipt: Receipt): Promise<void> {
     const { catalog } = this.#parts;
     const { name } = catalog.database(present(request.collection).database);
     return this.#locks.database(name, async () => {
       const record = catalog.database(name);
       const properties = altered(record.properties, request.properties, request.deletedKeys);
-      await catalog.saveDatabase({ ...record, properties });
+      await catalog.saveDatabase({ ...record, properties }, receipt);
     });
   }
 

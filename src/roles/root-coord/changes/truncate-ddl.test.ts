@@ -13,7 +13,7 @@ async function openOne(cluster?: Parameters<typeof openRootCoord>[0]) {
     run,
     truncate: () => run(handlers.truncateCollection(ref, context)),
     createPartition: (partition: string) =>
-      run(handlers.createPartition({ collection: ref, partition, partitionId: 0n }, context)),
+      run(handlers.createPartition({ collection: ref, partition }, context)),
     async record() {
       const [record] = await world.records();
       if (record === undefined) throw new Error('no collection');

@@ -15,6 +15,7 @@ import { replacePartitions } from '#model/states/partition.js';
 import type { CollectionRef } from '#proto/elanus/roles.js';
 import type { DdlLocks, DdlParts } from '#roles/root-coord/ddl-parts.js';
 import type { PartitionDdl } from '#roles/root-coord/partition-ddl.js';
+import type { Receipt } from '#rpc/sessions/receipts.js';
 
 /** New partitions by the old ones. */
 type Replacements = ReadonlyMap<bigint, bigint>;
@@ -31,14 +32,14 @@ export class TruncateDdl {
   }
 
   /** @throws collection_not_found */
-  async truncate(ref: CollectionRef): Promise<void> {
+  async truncate(ref: CollectionRef, receipt: Receipt): Promise<void> {
     const marked = await this.#locks.collection(ref, async () => {
       const { catalog } = this.#parts;
       const record = catalog.resolve(ref);
       const replacements = await this.#replacements(record);
       await this.#carryLoad(record.id, replacements);
       const createdTimestamp = await this.#parts.allocateTimestamp();
-      await catalog.saveCollection(replacePartitions(record, replacements, createdTimestamp));
+      await catalog.carryOut(receipt, replacePartitions(record, replacements, createdTimestamp));
       return { record, replacements };
     });
     const { record, replacements } = marked;

@@ -13,10 +13,7 @@ async function openTwo() {
     createAlias: (name: string, alias: string) => handlers.createAlias(named(name, alias), context),
     alterAlias: (name: string, alias: string) => handlers.alterAlias(named(name, alias), context),
     createPartition: (name: string, partition: string) =>
-      handlers.createPartition(
-        { collection: { database: '', name, id: 0n }, partition, partitionId: 0n },
-        context,
-      ),
+      handlers.createPartition({ collection: { database: '', name, id: 0n }, partition }, context),
     /** All side by side; the keys of those that failed. */
     async outcomes(...calls: readonly Promise<unknown>[]): Promise<string[]> {
       const settled = await cluster.world.runUntil(Promise.allSettled(calls));

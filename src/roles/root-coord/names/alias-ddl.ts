@@ -5,6 +5,7 @@ import { checkName } from '#model/schema/names.js';
 import { type CreatedCollection, isCreated } from '#model/states/collection.js';
 import type { AliasDefinition } from '#proto/elanus/roles.js';
 import { type DdlLocks, type DdlParts, nameOf, present } from '#roles/root-coord/ddl-parts.js';
+import type { Receipt } from '#rpc/sessions/receipts.js';
 
 interface NamedAlias {
   readonly database: string;
@@ -21,7 +22,7 @@ export class AliasDdl {
   }
 
   /** Again for the same collection succeeds. @throws alias_clash, alias_exists, collection_not_found */
-  create(request: AliasDefinition): Promise<void> {
+  create(request: AliasDefinition, receipt: Receipt): Promise<void> {
     const { database, name } = this.#target(request);
     const { alias } = request;
     return this.#locked({ database, alias }, name, async () => {
@@ -35,12 +36,12 @@ export class AliasDdl {
           `${alias} is alias to another collection: ${nameOf(owner)}: alias already exist[database=${database}][alias=${alias}]`,
         );
       }
-      await this.#parts.catalog.saveCollection(withAlias(target, alias));
+      await this.#parts.catalog.carryOut(receipt, withAlias(target, alias));
     });
   }
 
   /** Moves an alias to another collection, for every reader at once. @throws alias_clash, alias_not_found, collection_not_found */
-  alter(request: AliasDefinition): Promise<void> {
+  alter(request: AliasDefinition, receipt: Receipt): Promise<void> {
     const { database, name } = this.#target(request);
     const { alias } = request;
     return this.#locked({ database, alias }, name, async () => {
@@ -49,17 +50,17 @@ export class AliasDdl {
       const owner = this.#parts.catalog.byAlias(database, alias);
       if (owner === undefined) throw aliasNotFound({ database, alias });
       if (owner.id === target.id) return;
-      await this.#parts.catalog.saveCollection(withoutAlias(owner, alias), withAlias(target, alias));
+      await this.#parts.catalog.carryOut(receipt, withoutAlias(owner, alias), withAlias(target, alias));
     });
   }
 
   /** One that is not there is dropped already. */
-  drop(request: AliasDefinition): Promise<void> {
+  drop(request: AliasDefinition, receipt: Receipt): Promise<void> {
     const { database } = this.#target(request);
     const { alias } = request;
     return this.#locked({ database, alias }, undefined, async () => {
       const owner = this.#parts.catalog.byAlias(database, alias);
-      if (owner !== undefined) await this.#parts.catalog.saveCollection(withoutAlias(owner, alias));
+      if (owner !== undefined) await this.#parts.catalog.carryOut(receipt, withoutAlias(owner, alias));
     });
   }
 

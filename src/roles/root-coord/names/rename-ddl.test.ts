@@ -134,10 +134,7 @@ it('changes by id and by the old name at the same time are of the same record, a
     const { handlers, ref } = world;
     const id = (await world.records())[0]?.id ?? 0n;
     const partition = (name: string, by: bigint) =>
-      handlers.createPartition(
-        { collection: { ...ref('c'), id: by }, partition: name, partitionId: 0n },
-        context,
-      );
+      handlers.createPartition({ collection: { ...ref('c'), id: by }, partition: name }, context);
     const first = world.rename('c', 'x');
     await turns(apart);
     const ends = await world.outcomes(

@@ -5,6 +5,7 @@ import { checkName } from '#model/schema/names.js';
 import type { CreatedCollection } from '#model/states/collection.js';
 import type { RenameDefinition } from '#proto/elanus/roles.js';
 import { type DdlLocks, type DdlParts, nameOf, present } from '#roles/root-coord/ddl-parts.js';
+import type { Receipt } from '#rpc/sessions/receipts.js';
 import { checkCollectionCount } from './collection-count.js';
 
 interface FullName {
@@ -22,7 +23,7 @@ export class RenameDdl {
   }
 
   /** @throws invalid_parameter, refused, collection_not_found, database_not_found, collection_limit */
-  rename(request: RenameDefinition): Promise<void> {
+  rename(request: RenameDefinition, receipt: Receipt): Promise<void> {
     const { catalog } = this.#parts;
     const ref = present(request.collection);
     const from = { database: catalog.database(ref.database).name, name: ref.name };
@@ -48,7 +49,7 @@ export class RenameDdl {
         const record = this.#renamable(from, to);
         const updateTimestamp = await this.#parts.allocateTimestamp();
         const { schema } = record;
-        await catalog.saveCollection({
+        await catalog.carryOut(receipt, {
           ...record,
           ...{ database: to.database, updateTimestamp },
           schema: schema && { ...schema, name: to.name, dbName: to.database },

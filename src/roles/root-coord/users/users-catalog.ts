@@ -12,8 +12,14 @@ import {
 import type { MetaStore } from '#platform/meta-store.js';
 import { UsersRecord } from '#proto/elanus/data.js';
 import type { UsersChange } from '#proto/elanus/roles.js';
+import type { Receipt } from '#rpc/sessions/receipts.js';
 
 const ALL = 'all';
+
+export interface UsersChangeParts {
+  readonly allocateTimestamp: () => Promise<bigint>;
+  readonly receipt: Receipt;
+}
 
 /** A collection, or without one a whole database, that is gone or has another name. */
 export interface NameMove {
@@ -54,13 +60,13 @@ export class UsersCatalog {
   /** Durable when it resolves, as one write. @throws ElanusError when it cannot be made */
   change(
     change: NonNullable<UsersChange['change']>,
-    allocateTimestamp: () => Promise<bigint>,
+    { allocateTimestamp, receipt }: UsersChangeParts,
   ): Promise<void> {
     return this.#changes.run(async () => {
       const timestamp = await allocateTimestamp();
       await redeciding(async () => {
         const next = changedUsers(this.record, change, { timestamp });
-        if (next !== this.record) await commitChanges(this.#store, [this.#records.put(next)]);
+        if (next !== this.record) await commitChanges(this.#store, [this.#records.put(next), ...receipt()]);
       });
     });
   }

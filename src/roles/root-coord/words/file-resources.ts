@@ -7,6 +7,7 @@ import { idKey, recordTable } from '#catalog/record-table.js';
 import type { MetaStore } from '#platform/meta-store.js';
 import type { Platform } from '#platform/platform.js';
 import { FileResourceRecord } from '#proto/elanus/data.js';
+import type { Receipt } from '#rpc/sessions/receipts.js';
 import { badFileKey } from '#segment/imports/file-key.js';
 import { linesOfText } from '#text/word-files.js';
 
@@ -54,7 +55,7 @@ export class FileResources {
   }
 
   /** The same again changes nothing. @throws invalid_parameter, refused for a file that is not there, quota_exceeded */
-  add({ name, path }: { readonly name: string; readonly path: string }): Promise<void> {
+  add({ name, path }: { readonly name: string; readonly path: string }, receipt: Receipt): Promise<void> {
     return this.#changes.run(async () => {
       if (name === '' || name.length > NAME_LENGTH_MAX)
         refuse(`the name of a file resource has ${name.length} characters, expected 1 to ${NAME_LENGTH_MAX}`);
@@ -70,19 +71,19 @@ export class FileResources {
       const content = await this.#read(path);
       const id = await this.#parts.allocateId();
       const record = FileResourceRecord.create({ id, name, path, content });
-      await commitChanges(this.#store, [this.#records.put(record)]);
+      await commitChanges(this.#store, [this.#records.put(record), ...receipt()]);
     });
   }
 
   /** A name that is not known is no error. @throws invalid_parameter while a collection uses it */
-  remove(name: string): Promise<void> {
+  remove(name: string, receipt: Receipt): Promise<void> {
     return this.#changes.run(async () => {
       const known = this.#named(name);
       if (known === undefined) return;
       const user = this.#held.has(known.id) ? 'that is being created' : this.#parts.userOf(known.id);
       if (user !== undefined)
         refuse(`file resource ${name} is used by collection ${user}; drop the collection first`);
-      await commitChanges(this.#store, [this.#records.remove(known.id)]);
+      await commitChanges(this.#store, [this.#records.remove(known.id), ...receipt()]);
     });
   }
 
