@@ -1,11 +1,11 @@
 // The provider `local` through the client: a model that the operator names, from a folder, with no service and no key.
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { DataType, FunctionType } from '@zilliz/milvus2-sdk-node';
 import { expect, test } from 'vitest';
 import { open } from '#server/open.js';
-import { TINY_DIM, tinyModel } from '../support/tiny-model.js';
+import { safetensors, TINY_DIM, tinyModel } from '../support/tiny-model.js';
 import { tinyOnnx } from '../support/tiny-onnx.js';
 import { connect, failureOf, mustSucceed, tempFolder } from './support.js';
 
@@ -29,7 +29,15 @@ test('texts go in and are found, by a model of this machine', async () => {
   const encoder = await tempFolder();
   await writeFile(join(encoder.path, 'tokenizer.json'), tokenizer);
   await writeFile(join(encoder.path, 'model.onnx'), tinyOnnx());
+  // A model whose tokenizer is run by a package.
+  const pieces = await tempFolder();
+  const unigram = await readFile(new URL('../support/tokenizers/xlm-roberta.json', import.meta.url));
+  await writeFile(join(pieces.path, 'tokenizer.json'), unigram);
+  const rows = Float32Array.from({ length: 400 * TINY_DIM }, (_, at) => ((at * 7919) % 101) / 50 - 1);
+  const table = { dtype: 'F32', shape: [400, TINY_DIM], data: rows };
+  await writeFile(join(pieces.path, 'model.safetensors'), safetensors({ embeddings: table }));
   const models = {
+    pieces: pieces.path,
     tiny: folder.path,
     missing: 'no-such-package-anywhere',
     broken: broken.path,
@@ -79,6 +87,7 @@ test('texts go in and are found, by a model of this machine', async () => {
       [{ model_name: 'tiny' }, 8, 'embedding obtained from the model is [4]'],
     ] as const)
       expect((await failureOf(() => create('refused', params, dim))).reason).toContain(reason);
+    expect((await failureOf(() => create('cut', { model_name: 'pieces' }))).code).toBe(0);
     const byOnnx = await failureOf(() => create('encoded', { model_name: 'encoder' }));
     if (isOnnxInstalled()) expect(byOnnx.code).toBe(0);
     else expect(byOnnx.reason).toContain('npm install onnxruntime-web');
@@ -94,5 +103,6 @@ test('texts go in and are found, by a model of this machine', async () => {
     await folder.remove();
     await broken.remove();
     await encoder.remove();
+    await pieces.remove();
   }
 });

@@ -1,6 +1,7 @@
 // What the files beside a model in ONNX say of it: the pieces that stand around a text, how many pieces count, and how the vectors of pieces become
 // that of the text. They are those of sentence-transformers; what is not there has the usual value.
 import { ElanusError } from '#base/errors.js';
+import type { PiecesCut } from '#text/pieces/pieces.js';
 
 export type Pooling = 'mean' | 'first';
 
@@ -10,6 +11,8 @@ export interface ModelSettings {
   readonly behind: readonly number[];
   /** Pieces of a text that count, those around it among them. */
   readonly most: number;
+  /** Which pieces of a text with more of them count. */
+  readonly keeps: PiecesCut['keeps'];
   readonly pooling: Pooling;
   readonly normalizes: boolean;
 }
@@ -31,9 +34,10 @@ const PIECES_MAX = 512;
 export function settingsOf(tokenizer: Uint8Array, files: SettingsFiles): ModelSettings {
   const root = jsonOf('tokenizer.json', tokenizer);
   const { before, behind } = around(member(root, 'post_processor'));
+  const truncation = member(root, 'truncation');
   const lengths = [
     member(jsonOf('sentence_bert_config.json', files['sentence_bert_config.json']), 'max_seq_length'),
-    member(member(root, 'truncation'), 'max_length'),
+    member(truncation, 'max_length'),
     PIECES_MAX,
   ];
   const positions = member(jsonOf('config.json', files['config.json']), 'max_position_embeddings');
@@ -45,7 +49,8 @@ export function settingsOf(tokenizer: Uint8Array, files: SettingsFiles): ModelSe
   const normalizes =
     !Array.isArray(modules) || modules.some((one) => String(member(one, 'type')).endsWith('.Normalize'));
   const pooling = poolingOf(jsonOf('1_Pooling/config.json', files['1_Pooling/config.json']));
-  return { before, behind, most, pooling, normalizes };
+  const keeps = member(truncation, 'direction') === 'Left' ? 'last' : 'first';
+  return { before, behind, most, keeps, pooling, normalizes };
 }
 
 const isCount = (value: unknown): value is number =>
@@ -88,15 +93,27 @@ interface Around {
   readonly behind: readonly number[];
 }
 
+const nothing: Around = { before: [], behind: [] };
+
 function around(processor: unknown): Around {
   const type = member(processor, 'type');
-  if (processor === undefined || processor === null) return { before: [], behind: [] };
-  if (type === 'BertProcessing')
+  // ByteLevel changes places of pieces alone.
+  if (processor === undefined || processor === null || type === 'ByteLevel') return nothing;
+  if (type === 'BertProcessing' || type === 'RobertaProcessing')
     return { before: [pieceOf(processor, 'cls')], behind: [pieceOf(processor, 'sep')] };
   if (type === 'TemplateProcessing') return aroundByTemplate(processor);
+  const parts = member(processor, 'processors');
+  if (type === 'Sequence' && Array.isArray(parts))
+    return parts.map(around).reduce(
+      (inner, outer) => ({
+        before: [...outer.before, ...inner.before],
+        behind: [...inner.behind, ...outer.behind],
+      }),
+      nothing,
+    );
   throw new ElanusError(
     'unsupported',
-    `tokenizer.json: has a post_processor ${String(type)}, expected TemplateProcessing or BertProcessing`,
+    `tokenizer.json: has a post_processor ${String(type)}, expected TemplateProcessing, BertProcessing or RobertaProcessing`,
   );
 }
 

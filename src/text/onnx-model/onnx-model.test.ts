@@ -94,6 +94,19 @@ describe.each([...(isInstalled ? ['onnxruntime-web'] : []), 'a stand-in'])('a mo
     ).rejects.toThrow(/no room for a text in 3 pieces/);
   });
 
+  it('counts the last pieces where the tokenizer cuts texts at their beginning', async () => {
+    const truncation = { max_length: 2, direction: 'Left' };
+    expect(await vectorOf(files({}, { truncation }), 'dog dog cat qqq')).toEqual([0, 2, -1.5, 0.5]);
+    expect(await vectorOf(files({}, { truncation }), 'cat qqq')).toEqual([0, 2, -1.5, 0.5]);
+  });
+
+  it('has the pieces around a text that processors in a row put there', async () => {
+    const bert = { type: 'RobertaProcessing', sep: ['!', 9], cls: ['[PAD]', 0] };
+    const processors = [{ type: 'ByteLevel' }, bert];
+    const row = { post_processor: { type: 'Sequence', processors } };
+    expect(await vectorOf(files({}, row), 'cat')).toEqual([-1.33333, 0.66667, -1, 1]);
+  });
+
   it('is run by a task, which keeps it', async () => {
     const { run } = { run: onnxModelTasks.embedTextsByOnnx };
     for (const id of ['one', 'one', 'other']) {
@@ -112,7 +125,7 @@ describe.each([...(isInstalled ? ['onnxruntime-web'] : []), 'a stand-in'])('a mo
   });
 
   it.each<[string, Partial<OnnxFiles['settings']>, object, RegExp]>([
-    ['a tokenizer of another kind', {}, { model: { type: 'Unigram' } }, /model of type Unigram/],
+    ['a tokenizer of another kind', {}, { model: { type: 'WordLevel' } }, /model of type WordLevel/],
     ['a strange processor', {}, { post_processor: { type: 'Roberta' } }, /post_processor Roberta, expected/],
     [
       'a piece without a number',

@@ -1,7 +1,8 @@
 // A model in ONNX that embeds texts, as sentence-transformers exports them: from numbers of pieces to a vector for each, or for the text. Texts run one
 // by one: a model of small numbers makes of a text what depends on all that runs with it, and a text has one vector.
 import { ElanusError, messageOf } from '#base/errors.js';
-import { WordPieces } from '#text/static-model/word-pieces.js';
+import { piecesOf } from '#text/pieces/open-pieces.js';
+import type { Pieces } from '#text/pieces/pieces.js';
 import { type ModelSettings, type SettingsFiles, settingsOf } from './model-settings.js';
 import { type OnnxSession, openSession, rowOf } from './onnx-runtime.js';
 
@@ -24,11 +25,11 @@ const OUTPUTS = ['sentence_embedding', 'last_hidden_state', 'token_embeddings'];
 
 export class OnnxModel {
   readonly #session: OnnxSession;
-  readonly #pieces: WordPieces;
+  readonly #pieces: Pieces;
   readonly #settings: ModelSettings;
   readonly #output: string;
 
-  private constructor(session: OnnxSession, pieces: WordPieces, settings: ModelSettings) {
+  private constructor(session: OnnxSession, pieces: Pieces, settings: ModelSettings) {
     this.#session = session;
     this.#pieces = pieces;
     this.#settings = settings;
@@ -45,7 +46,7 @@ export class OnnxModel {
   /** @throws unsupported, data_corrupt */
   static async open({ tokenizer, model, settings: files }: OnnxFiles): Promise<OnnxModel> {
     const settings = settingsOf(tokenizer, files);
-    const pieces = new WordPieces(tokenizer, { keepsUnknown: true });
+    const pieces = piecesOf(tokenizer, { keepsUnknown: true });
     return new OnnxModel(await openSession(model), pieces, settings);
   }
 
@@ -55,8 +56,8 @@ export class OnnxModel {
 
   /** @throws function_failed, data_corrupt */
   async vector(text: string): Promise<Float32Array> {
-    const { before, behind, most, pooling, normalizes } = this.#settings;
-    const own = this.#pieces.pieces(text, most - before.length - behind.length);
+    const { before, behind, most, keeps, pooling, normalizes } = this.#settings;
+    const own = this.#pieces.pieces(text, { most: most - before.length - behind.length, keeps });
     const ids = [...before, ...own, ...behind];
     const vector = pooled(await this.#run(ids), ids.length, pooling);
     let squares = 0;

@@ -93,12 +93,20 @@ describe('static embeddings', () => {
     ],
     ['another model', { weights: header('{}') }, /has no tensor embeddings/],
     ['a tokenizer that is no JSON', { tokenizer: new Uint8Array(3) }, /no JSON object/],
-    ['another tokenizer', { tokenizer: tinyTokenizer({ model: { type: 'Unigram' } }) }, /of type Unigram/],
-    ['another cut', { tokenizer: tinyTokenizer({ pre_tokenizer: { type: 'Metaspace' } }) }, /by Metaspace/],
+    [
+      'another tokenizer',
+      { tokenizer: tinyTokenizer({ model: { type: 'WordLevel' } }) },
+      /of type WordLevel/,
+    ],
+    [
+      'another cut',
+      { tokenizer: tinyTokenizer({ pre_tokenizer: { type: 'Metaspace' } }) },
+      /WordPiece with other parts than BERT/,
+    ],
     [
       'another normalizer',
       { tokenizer: tinyTokenizer({ normalizer: { type: 'Precompiled' } }) },
-      /Precompiled/,
+      /WordPiece with other parts than BERT/,
     ],
     ['a config that is none', { config: new Uint8Array(1) }, /config.json: is no JSON/],
   ])('%s is refused', (_, change, reason) => {

@@ -2,8 +2,9 @@
 // matter of Model2Vec: `tokenizer.json`, `model.safetensors` with `embeddings` (and `weights`, `mapping` where the vocabulary was made smaller), and
 // `config.json` with `normalize`.
 import { ElanusError } from '#base/errors.js';
+import { piecesOf } from '#text/pieces/open-pieces.js';
+import type { Pieces } from '#text/pieces/pieces.js';
 import { floatsOf, integersOf, readTensors } from './safetensors.js';
-import { WordPieces } from './word-pieces.js';
 
 /** Files of a model; bytes in shared memory, so that threads have them without copies. */
 export interface ModelFiles {
@@ -18,7 +19,7 @@ const PIECES_MAX = 65_536;
 
 export class StaticModel {
   readonly dim: number;
-  readonly #pieces: WordPieces;
+  readonly #pieces: Pieces;
   readonly #rows: number;
   readonly #vectors: Float32Array;
   readonly #weights: Float32Array | undefined;
@@ -43,7 +44,7 @@ export class StaticModel {
     this.#weights = factors && floatsOf('weights', factors);
     const mapping = tensors.get('mapping');
     this.#mapping = mapping && integersOf('mapping', mapping);
-    this.#pieces = new WordPieces(tokenizer);
+    this.#pieces = piecesOf(tokenizer, { keepsUnknown: false });
     const { normalize, max_length: most } = configOf(config);
     this.#normalizes = normalize === true;
     const isCount = typeof most === 'number' && most >= 1 && most <= PIECES_MAX;
@@ -54,7 +55,7 @@ export class StaticModel {
   write(text: string, to: Float32Array, at: number): void {
     const { dim } = this;
     const vector = to.subarray(at, at + dim).fill(0);
-    const ids = this.#pieces.pieces(this.#beginning(text), this.#most);
+    const ids = this.#pieces.pieces(this.#beginning(text), { most: this.#most, keeps: 'first' });
     let counted = 0;
     for (const id of ids) {
       const row = this.#mapping?.[id] ?? id;

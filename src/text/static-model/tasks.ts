@@ -1,4 +1,5 @@
 // Tasks of workers that embed texts. A thread keeps the models that it has read: a few, as each takes the memory of its numbers.
+import { type LoadPackage, setTextPackages } from '#text/text-packages.js';
 import { type ModelFiles, StaticModel } from './static-model.js';
 
 export interface EmbedTextsInput {
@@ -24,7 +25,11 @@ function modelOf({ id, files }: EmbedTextsInput): StaticModel {
 
 export const staticModelTasks = {
   /** Vectors of texts, one after another. */
-  embedTexts(input: EmbedTextsInput): { readonly dim: number; readonly vectors: Float32Array } {
+  embedTexts(
+    input: EmbedTextsInput,
+    { loadPackage }: { readonly loadPackage?: LoadPackage },
+  ): { readonly dim: number; readonly vectors: Float32Array } {
+    if (loadPackage !== undefined) setTextPackages(loadPackage);
     const model = modelOf(input);
     const vectors = new Float32Array(input.texts.length * model.dim);
     for (const [at, text] of input.texts.entries()) model.write(text, vectors, at * model.dim);

@@ -1,6 +1,7 @@
 // The pieces of words that a model knows, by the `tokenizer.json` of the model: texts are made plain, cut into words, and each word into the longest
 // pieces from its beginning. Algorithm: WordPiece, as BERT has it. Work is linear in the text: a word has a bound.
 import { ElanusError } from '#base/errors.js';
+import type { Pieces, PiecesCut, PiecesOptions } from './pieces.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -13,7 +14,13 @@ function unsupported(text: string): never {
 
 const WORD_LENGTH_MAX = 100;
 
-export class WordPieces {
+/** What this file has the algorithm for; other forms are for a package. */
+export function isBertTokenizer({ model, pre_tokenizer: cut, normalizer }: Json): boolean {
+  const type = objectOf(model)?.type ?? (objectOf(objectOf(model)?.vocab) && 'WordPiece');
+  return type === 'WordPiece' && objectOf(cut)?.type === 'BertPreTokenizer' && isKnown(normalizer);
+}
+
+export class WordPieces implements Pieces {
   readonly #vocabulary: ReadonlyMap<string, number>;
   readonly #plain: (text: string) => string;
   readonly #prefix: string;
@@ -23,14 +30,11 @@ export class WordPieces {
   readonly medianLength: number;
 
   /**
-   * @param keepsUnknown words without pieces are the piece for these; otherwise they are left out
+   * @param root of a file that `isBertTokenizer`
    * @throws unsupported, data_corrupt
    */
-  constructor(file: Uint8Array, { keepsUnknown = false }: { readonly keepsUnknown?: boolean } = {}) {
-    const root = parsed(file);
+  constructor(root: Json, { keepsUnknown }: PiecesOptions) {
     const model = objectOf(root.model) ?? unsupported('has no model');
-    const type = model.type ?? 'WordPiece';
-    if (type !== 'WordPiece') unsupported(`has a model of type ${String(type)}`);
     const vocabulary = objectOf(model.vocab) ?? unsupported('has no vocabulary');
     const unknown = typeof model.unk_token === 'string' ? model.unk_token : '[UNK]';
     this.#vocabulary = new Map(
@@ -48,25 +52,16 @@ export class WordPieces {
       WORD_LENGTH_MAX * 10,
     );
     this.#plain = normalizer(root.normalizer);
-    const cut = objectOf(root.pre_tokenizer)?.type;
-    if (cut !== 'BertPreTokenizer') unsupported(`cuts texts by ${String(cut)}, expected BertPreTokenizer`);
-    const lengths = Object.keys(vocabulary)
-      .map((piece) => [...piece].length)
-      .sort((a, b) => a - b);
-    const middle = lengths.length >> 1;
-    const upper = lengths[middle] ?? 1;
-    const lower = lengths.length % 2 === 0 ? (lengths[middle - 1] ?? upper) : upper;
-    this.medianLength = Math.max(1, Math.floor((lower + upper) / 2));
+    this.medianLength = medianLength(Object.keys(vocabulary));
   }
 
-  /** Numbers of the pieces, at most so many. */
-  pieces(text: string, most: number): number[] {
+  pieces(text: string, { most, keeps }: PiecesCut): number[] {
     const ids: number[] = [];
     for (const word of this.#plain(text).match(WORDS) ?? []) {
-      if (ids.length >= most) break;
+      if (keeps === 'first' && ids.length >= most) break;
       this.#addWord(word, ids);
     }
-    return ids.slice(0, most);
+    return keeps === 'first' ? ids.slice(0, most) : ids.slice(Math.max(0, ids.length - most));
   }
 
   /** A word that is not made of pieces as a whole is none. */
@@ -96,17 +91,13 @@ export class WordPieces {
   }
 }
 
-function parsed(file: Uint8Array): Json {
-  try {
-    const root = objectOf(JSON.parse(new TextDecoder().decode(file.slice())));
-    if (root !== undefined) return root;
-  } catch {
-    // Said below.
-  }
-  throw new ElanusError(
-    'data_corrupt',
-    'tokenizer.json: is no JSON object; take the file from its source again',
-  );
+/** The median length of pieces, in characters, down to a whole one. */
+export function medianLength(pieces: readonly string[]): number {
+  const lengths = Uint32Array.from(pieces, (piece) => [...piece].length).sort();
+  const middle = lengths.length >> 1;
+  const upper = lengths[middle] ?? 1;
+  const lower = lengths.length % 2 === 0 ? (lengths[middle - 1] ?? upper) : upper;
+  return Math.max(1, Math.floor((lower + upper) / 2));
 }
 
 /** Signs stand for themselves, everything else between white space is a word. */
@@ -126,6 +117,13 @@ const steps: Readonly<Record<string, Change>> = {
   NFKD: (text) => text.normalize('NFKD'),
   NFKC: (text) => text.normalize('NFKC'),
 };
+
+function isKnown(normalizer: unknown): boolean {
+  if (normalizer === null || normalizer === undefined) return true;
+  const { type, normalizers } = objectOf(normalizer) ?? {};
+  if (type === 'Sequence') return Array.isArray(normalizers) && normalizers.every(isKnown);
+  return type === 'BertNormalizer' || Object.hasOwn(steps, String(type));
+}
 
 function normalizer(value: unknown): Change {
   if (value === null || value === undefined) return (text) => text;
