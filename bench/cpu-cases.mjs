@@ -65,20 +65,35 @@ const queryRequest = ({ proto }, collectionName, { outputFields, filter }) =>
     queryParams: pairs({ limit: '10' }),
   });
 
+const jsonBody = (body) => Buffer.from(JSON.stringify(body));
+
+const restRequest = (method, collectionName, { outputFields, filter }) =>
+  jsonBody({
+    ...{ collectionName, outputFields, filter, limit: 10 },
+    ...(method === 'Search' && {
+      data: [Array.from(Float32Array.from(vectorOf(7)))],
+      annsField: 'v',
+      searchParams: { metricType: 'L2', params: {} },
+    }),
+  });
+
 /** Searches or queries, all of one request. */
-function readCase(name, { method = 'Search', outputFields = [], filter = '', ...data }) {
+function readCase(name, { method = 'Search', outputFields = [], filter = '', path, ...data }) {
   const place = { segmentCount: 1, rich: false, growing: false, ...data };
   return {
     name,
     unit: 'call',
     method,
+    path,
     answer: method === 'Search' ? 'SearchResults' : 'QueryResults',
     async prepare(build) {
       const collection = name.replaceAll(' ', '_');
       await createCollection(build, collection, place);
       await fill(build, collection, place);
       const request = method === 'Search' ? searchRequest : queryRequest;
-      build[name] = request(build, collection, { outputFields, filter });
+      const asked = { outputFields, filter };
+      build[name] =
+        path === undefined ? request(build, collection, asked) : restRequest(method, collection, asked);
     },
     turn: async (build, calls) => ({
       requests: Array.from({ length: calls }, () => build[name]),
@@ -95,6 +110,21 @@ const varints = (values) => {
   }
   return Uint8Array.from(bytes);
 };
+
+/** The rows of an insert as JSON, whose vectors are written once. */
+function restInsert(rowCount, dynamic) {
+  const random = seeded(3);
+  const vectors = Array.from({ length: rowCount }, () =>
+    JSON.stringify(Array.from(Float32Array.from({ length: DIM }, random))),
+  );
+  return (collectionName, first) => {
+    const rows = vectors.map((vector, row) => {
+      const more = dynamic ? `,"color":"color ${row % 9}","price":${first + row}` : '';
+      return `{"id":${first + row},"v":${vector}${more}}`;
+    });
+    return Buffer.from(`{"collectionName":"${collectionName}","data":[${rows.join(',')}]}`);
+  };
+}
 
 const text = new TextEncoder();
 function insertRequest({ proto, DataType }, collectionName, { first, rowCount, vectors, dynamic }) {
@@ -121,9 +151,10 @@ function insertRequest({ proto, DataType }, collectionName, { first, rowCount, v
 
 /** Rows inserted into a collection before another takes its place. */
 const COLLECTION_ROWS = 100_000;
-function insertCase(rowCount, dynamic) {
-  const name = `insert ${rowCount}${dynamic ? ' $' : ''}`;
-  const collectionOf = ({ generation }) => `insert_${rowCount}${dynamic ? '_dynamic' : ''}_${generation}`;
+function insertCase(rowCount, dynamic, path) {
+  const name = `${path === undefined ? '' : 'REST '}insert ${rowCount}${dynamic ? ' $' : ''}`;
+  const collectionOf = ({ generation }) => `${name.replaceAll(/\W+/g, '_')}_${generation}`;
+  const bodyOf = restInsert(path === undefined ? 0 : rowCount, dynamic);
   const vectors = new Uint8Array(Float32Array.from({ length: rowCount * DIM }, seeded(3)).buffer);
   const begin = async (build, state) => {
     if (state.generation > 0) await build.client.dropCollection({ collection_name: collectionOf(state) });
@@ -135,6 +166,7 @@ function insertCase(rowCount, dynamic) {
     name,
     unit: 'row',
     method: 'Insert',
+    path,
     answer: 'MutationResult',
     async prepare(build) {
       build[name] = { generation: 0, first: COLLECTION_ROWS };
@@ -145,13 +177,19 @@ function insertCase(rowCount, dynamic) {
         await begin(build, state);
       const requests = Array.from({ length: calls }, () => {
         state.first += rowCount;
-        return insertRequest(build, collectionOf(state), { first: state.first, rowCount, vectors, dynamic });
+        const [collection, { first }] = [collectionOf(state), state];
+        return path === undefined
+          ? insertRequest(build, collection, { first, rowCount, vectors, dynamic })
+          : bodyOf(collection, first);
       });
       return { requests, units: calls * rowCount };
     },
   };
 }
 
+const SEARCH_PATH = '/v2/vectordb/entities/search';
+const QUERY_PATH = '/v2/vectordb/entities/query';
+const INSERT_PATH = '/v2/vectordb/entities/insert';
 const keys = Array.from({ length: 10 }, (_, at) => at * 37);
 export const cases = [
   readCase('search one', {}),
@@ -168,4 +206,14 @@ export const cases = [
   }),
   readCase('query filter', { method: 'Query', rich: true, filter: 'n >= 250', outputFields: ['id', 'word'] }),
   ...[false, true].flatMap((dynamic) => [1, 100, 2000].map((rowCount) => insertCase(rowCount, dynamic))),
+  readCase('REST search one', { path: SEARCH_PATH }),
+  readCase('REST search scalar', { path: SEARCH_PATH, rich: true, outputFields: ['id', 'word'] }),
+  readCase('REST search filter', { path: SEARCH_PATH, rich: true, filter: 'n < 250' }),
+  readCase('REST query keys', {
+    ...{ method: 'Query', path: QUERY_PATH, rich: true },
+    filter: `id in [${keys}]`,
+    outputFields: ['id', 'word'],
+  }),
+  ...[1, 100].map((rowCount) => insertCase(rowCount, false, INSERT_PATH)),
+  insertCase(100, true, INSERT_PATH),
 ];

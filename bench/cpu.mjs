@@ -2,7 +2,7 @@
 // Data: seeded vectors of 128 dimensions, in memory. Searches (top 10, FLAT, 8 in flight) of one sealed segment of 500 rows: `one` without
 // output fields, `scalar` with the key and a word, `keys` and `filter` narrowed by keys and by a number; `growing` of rows that are not in
 // files yet, `many` with the key over four segments. Queries of ten rows by keys and by a number. Inserts of batches of 1, 100 and 2,000
-// rows of key and vector; with `$` also two dynamic fields a row. Requests are encoded beforehand.
+// rows of key and vector; with `$` also two dynamic fields a row. `REST` are the same over HTTP. Requests are encoded beforehand.
 // Metrics: processor time of the server's process, all its threads, per call or row (µs, median of the rounds); and the median of the
 // ratios of the rounds: mine to the mean of two copies of the base, and of one copy of the base to the other, which shows how large the
 // noise is.
@@ -15,6 +15,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import http from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -66,6 +67,7 @@ async function connect(address) {
   const client = new MilvusClient({ address, timeout: 60_000, logLevel: 'error', channelOptions });
   await client.connectPromise;
   const raw = new grpc.Client(address, grpc.credentials.createInsecure(), channelOptions);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: IN_FLIGHT });
   return {
     client,
     proto,
@@ -76,12 +78,28 @@ async function connect(address) {
           error ? failed(error) : done(value),
         ),
       ),
+    post: (path, bytes) => post({ address, agent, path }, bytes),
     async close() {
       await client.closeConnection();
       raw.close();
+      agent.destroy();
     },
   };
 }
+
+const post = ({ address, agent, path }, bytes) =>
+  new Promise((done, failed) => {
+    const [host, port] = address.split(':');
+    const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
+    const request = http.request({ host, port, path, agent, method: 'POST', headers }, (response) => {
+      const chunks = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.once('end', () => done(Buffer.concat(chunks)));
+      response.once('error', failed);
+    });
+    request.once('error', failed);
+    request.end(bytes);
+  });
 
 /** A second copy of the base, whose modules are none of the first. */
 async function copyOf(root) {
@@ -93,7 +111,11 @@ async function copyOf(root) {
 }
 
 /** @returns what the status of an answer says is wrong, or undefined */
-function failureIn({ proto }, { answer }, bytes) {
+function failureIn({ proto }, { answer, path }, bytes) {
+  if (path !== undefined) {
+    const { code, message } = JSON.parse(bytes.toString());
+    return code === 0 ? undefined : message;
+  }
   const { status } = proto[answer].decode(bytes);
   return status === undefined || status.code === 0 ? undefined : status.reason;
 }
@@ -106,7 +128,10 @@ async function takeTurn({ builds, cpuMicros }, name, one, calls) {
   let last;
   let next = 0;
   const lane = async () => {
-    while (next < requests.length) last = await build.call(one.method, requests[next++]);
+    while (next < requests.length) {
+      const request = requests[next++];
+      last = await (one.path === undefined ? build.call(one.method, request) : build.post(one.path, request));
+    }
   };
   await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
   const micros = (await cpuMicros()) - begin;
