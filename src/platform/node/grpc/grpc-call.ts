@@ -6,6 +6,7 @@
 //      └──too large, no room, too slow──▶ refused (answered with a status, stream closed) ──▶ ended
 
 import type { SharedMemory } from '#base/shared-memory.js';
+import type { Charge, HeldBytes } from '#platform/node/http1/held-bytes.js';
 import type { RequestHeaders } from '#platform/node/http2/call-headers.js';
 import { errorCode } from '#platform/node/http2/frames.js';
 import { encodeHeaders } from '#platform/node/http2/hpack.js';
@@ -14,7 +15,6 @@ import type { CallContext, MethodHandler } from '#platform/transport.js';
 import { inflate } from './grpc-inflate.js';
 import { GrpcMessageReader, PREFIX_BYTES } from './grpc-message-reader.js';
 import { encodeDetails, type GrpcStatus, readTimeoutMs, status, toStatus } from './grpc-status.js';
-import type { Charge, HeldBytes } from './held-bytes.js';
 
 /** Bytes of each open stream, beside its message: headers, which are no longer, and objects. */
 const STREAM_BYTES = 16 * 1024;

@@ -3,10 +3,10 @@
 import { createServer, type Socket, type Server as TcpServer } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { SharedMemory } from '#base/shared-memory.js';
+import { HeldBytes } from '#platform/node/http1/held-bytes.js';
+import { HttpFront } from '#platform/node/http1/http-front.js';
 import type { Listener, ListenOptions } from '#platform/transport.js';
 import { GrpcServer } from './grpc-server.js';
-import { HeldBytes } from './held-bytes.js';
-import { HttpFront } from './http-front.js';
 import { bind, bindShared, portOf } from './port-bind.js';
 import type { TlsMaterial } from './tls-files.js';
 

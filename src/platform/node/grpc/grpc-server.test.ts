@@ -8,11 +8,11 @@ import {
 import { connect as tcpConnect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import { HeldBytes } from '#platform/node/http1/held-bytes.js';
 import type { Listener, ListenOptions, MethodHandler } from '#platform/transport.js';
 import { GrpcCall, STALL_MS } from './grpc-call.js';
 import { listenGrpc } from './grpc-listener.js';
 import { STREAMS_MAX } from './grpc-server.js';
-import { HeldBytes } from './held-bytes.js';
 
 const MiB = 1024 * 1024;
 const open: (() => unknown)[] = [];

@@ -3,6 +3,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { type Deferred, deferred } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { HeldBytes } from '#platform/node/http1/held-bytes.js';
 import type { HttpRequest, HttpResponse, ListenOptions, MethodHandler } from '#platform/transport.js';
 import { listenGrpc, type TlsListener } from './grpc-listener.js';
 import {
@@ -15,7 +16,6 @@ import {
   type ThreadSetup,
   type ToThread,
 } from './grpc-thread-messages.js';
-import { HeldBytes } from './held-bytes.js';
 
 export function serveThread(port: MessagePort, setup: ThreadSetup): void {
   const send = (message: FromThread): void => port.postMessage(message);

@@ -3,10 +3,10 @@ import { createServer, Server } from 'node:net';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ConsoleLogger } from '#platform/node/console-logger.js';
+import { newCells } from '#platform/node/http1/held-bytes.js';
 import type { CallContext, Connection, Listener, ListenOptions, MethodHandler } from '#platform/transport.js';
 import { GrpcThread } from './grpc-thread.js';
 import { GrpcTransport } from './grpc-transport.js';
-import { newCells } from './held-bytes.js';
 import { canSharePorts, sharePort } from './port-bind.js';
 
 const sharesPorts = await canSharePorts('127.0.0.1');

@@ -3,10 +3,10 @@
 import { must } from '#base/assert.js';
 import { messageOf } from '#base/errors.js';
 import type { Logger } from '#platform/logger.js';
+import { newCells } from '#platform/node/http1/held-bytes.js';
 import type { ListenOptions } from '#platform/transport.js';
 import { heldBytesMaxOf, type TlsListener } from './grpc-listener.js';
 import { GrpcThread } from './grpc-thread.js';
-import { newCells } from './held-bytes.js';
 import { sharePort } from './port-bind.js';
 import type { TlsMaterial } from './tls-files.js';
 

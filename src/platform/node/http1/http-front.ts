@@ -6,6 +6,7 @@ import { type ErrorKey, errorSpecs, messageOf } from '#base/errors.js';
 import type { HttpRequest, HttpResponse } from '#platform/transport.js';
 import { BodyBytes } from './body-bytes.js';
 import type { Charge, HeldBytes } from './held-bytes.js';
+import { SharedTurn } from './shared-turn.js';
 
 export type HttpHandler = (request: HttpRequest) => Promise<HttpResponse>;
 export interface HttpLimits {
@@ -41,6 +42,7 @@ export class HttpFront {
   readonly #limits: HttpLimits;
   readonly #connections = new Map<Socket, Connection>();
   readonly #checks: NodeJS.Timeout;
+  readonly #turn = new SharedTurn();
   #closing = false;
 
   constructor(handler: HttpHandler | undefined, limits: HttpLimits) {
@@ -129,7 +131,7 @@ export class HttpFront {
         isLast ||= hasBody(request) && body.length === 0;
         // The client has done its part; calls have deadlines of their own.
         connection.endMs = Number.POSITIVE_INFINITY;
-        answer = await handler(requestOf(request, body, gone.signal));
+        answer = await this.#turn.run(() => handler(requestOf(request, body, gone.signal)));
       }
     } catch (error) {
       answer = text(500, `${messageOf(error)}\n`);
@@ -137,9 +139,10 @@ export class HttpFront {
     if (response.destroyed) return;
     connection.endMs = performance.now() + REQUEST_MS;
     write(response, this.#fitting(answer, charge), isLast || this.#closing);
+    if (!isLast) return;
     response.once('finish', () => {
       // A client that goes on sending is cut, once it could read the answer.
-      if (isLast && !request.complete) connection.endMs = performance.now() + CHECK_MS;
+      if (!request.complete) connection.endMs = performance.now() + CHECK_MS;
     });
   }
 
@@ -258,7 +261,9 @@ function write(
 
 function flatten(headers: IncomingMessage['headers']): Readonly<Record<string, string>> {
   const record: Record<string, string> = {};
-  for (const [key, value] of Object.entries(headers))
-    if (value !== undefined) record[key] = Array.isArray(value) ? value.join(',') : value;
+  for (const key in headers) {
+    const value = headers[key];
+    if (value !== undefined) record[key] = typeof value === 'string' ? value : value.join(',');
+  }
   return record;
 }
