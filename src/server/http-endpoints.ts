@@ -22,8 +22,8 @@ export function httpHandler(
   { health, onScrape, rest, restPaths }: HttpParts,
 ): (request: HttpRequest) => Promise<HttpResponse> {
   return async (request) => {
-    const path = request.path.split('?')[0];
     if (rest !== undefined && restPaths.some((begin) => request.path.startsWith(begin))) return rest(request);
+    const path = request.path.split('?')[0];
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return json(404, {
         code: 404,

@@ -1,6 +1,6 @@
 // The body of a REST call: bytes to a checked value. Members that may be large (rows, query vectors) stay text here, and become columns or
 // vectors one element at a time where they are used; of everything else the number of values is bounded, for one call and for all together.
-import { z } from 'zod';
+import type { z } from 'zod';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { parseExactJson } from '#model/json/exact-json.js';
 import {
@@ -13,37 +13,8 @@ import {
 } from '#model/json/json-bytes.js';
 import { forEachMember } from '#model/json/json-members.js';
 import { quickCheckOf } from './quick-check.js';
+import { RawJson, rawMembers } from './raw-json.js';
 import { missing, notJson, RestFailure } from './rest-failure.js';
-
-/** A member that is kept as the bytes it came as. */
-export class RawJson {
-  readonly source: JsonBytes;
-  readonly begin: number;
-  readonly end: number;
-
-  constructor(source: JsonBytes, begin = 0, end = source.bytes.length) {
-    this.source = source;
-    this.begin = begin;
-    this.end = end;
-  }
-
-  get text(): string {
-    return this.source.text(this.begin, this.end);
-  }
-}
-
-const rawSchemas = new WeakSet<object>();
-
-/** @param shape what OpenAPI says of the member */
-export function rawJson(shape: Readonly<Record<string, unknown>>): z.ZodType<RawJson> {
-  const schema = z.instanceof(RawJson).meta(shape);
-  rawSchemas.add(schema);
-  return schema;
-}
-
-/** An optional member is wrapped once more. */
-const isRaw = (schema: unknown): boolean =>
-  schema instanceof z.ZodOptional ? isRaw(schema.unwrap()) : rawSchemas.has(schema as object);
 
 /** Values of one body beside its rows and vectors; each is an object of some 40 bytes at most. */
 const VALUES_MAX = 2 ** 21;
@@ -100,6 +71,7 @@ export function readObject(source: JsonBytes, begin: number, end: number, schema
   const { bytes } = source;
   const given: Record<string, unknown> = {};
   const keys = new Set<string>();
+  const raw = rawMembers(schema);
   let values = 0;
   const read = (keyBegin: number, keyEnd: number, at: number): number => {
     const key = stringText(source, keyBegin, keyEnd);
@@ -111,7 +83,7 @@ export function readObject(source: JsonBytes, begin: number, end: number, schema
     const isNull = bytes[at] === 0x6e && source.text(at, valueAt) === 'null';
     // As in Milvus, null says the same as leaving the member out.
     if (isNull) return valueAt;
-    if (isRaw(schema.shape[key])) given[key] = new RawJson(source, at, valueAt);
+    if (raw.has(key)) given[key] = new RawJson(source, at, valueAt);
     else {
       values += countValues(bytes, at, valueAt);
       if (values > VALUES_MAX) notJson(`the body has more than ${VALUES_MAX} values; send less at once`);

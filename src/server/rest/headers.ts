@@ -6,8 +6,8 @@ type Headers = HttpRequest['headers'];
 
 /** As clients of gRPC send it: base64 of `user:password` or of a token. Undefined: nobody says who asks. */
 function authorizationOf(headers: Headers): string | undefined {
-  const [, scheme = '', credentials = ''] =
-    /^(\S+)\s+(\S.*)$/.exec(headers.authorization?.trim() ?? '') ?? [];
+  if (headers.authorization === undefined) return undefined;
+  const [, scheme = '', credentials = ''] = /^(\S+)\s+(\S.*)$/.exec(headers.authorization.trim()) ?? [];
   if (credentials === '') return undefined;
   switch (scheme.toLowerCase()) {
     case 'basic':
@@ -35,8 +35,10 @@ export function metadataOf(headers: Headers, dbName: string): Readonly<Record<st
 }
 
 /** Whether int64 values are written as text. Absent, or nothing that can be read: numbers. */
-export const int64AsTextOf = (headers: Headers): boolean =>
-  /^(false|f|0)$/i.test(headers['accept-type-allow-int64']?.trim() ?? '');
+export function int64AsTextOf(headers: Headers): boolean {
+  const text = headers['accept-type-allow-int64'];
+  return text !== undefined && /^(false|f|0)$/i.test(text.trim());
+}
 
 const TIMEOUT_SECONDS_MAX = 24 * 3600;
 
@@ -62,7 +64,9 @@ export function checkEncoding(headers: Headers): void {
       `bodies of content-encoding ${encoding.slice(0, 32)} are not read; send the JSON as it is`,
       415,
     );
-  const charset = /charset\s*=\s*"?([^";\s]+)/i.exec(headers['content-type'] ?? '')?.[1]?.toLowerCase();
+  const type = headers['content-type'];
+  if (type === undefined || type === 'application/json') return;
+  const charset = /charset\s*=\s*"?([^";\s]+)/i.exec(type)?.[1]?.toLowerCase();
   if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8' && charset !== 'us-ascii')
     throw new RestFailure(1801, `bodies of charset ${charset.slice(0, 32)} are not read; JSON is UTF-8`, 415);
 }

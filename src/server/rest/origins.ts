@@ -6,6 +6,9 @@ import { RestFailure } from './rest-failure.js';
 /** An address that no name server can point somewhere else. */
 const FIXED_HOST = /^(localhost|127(\.\d{1,3}){3}|\d{1,3}(\.\d{1,3}){3}|\[[\da-f:.]+\])(:\d+)?$/i;
 
+/** The same object for all who get none. */
+export const NO_HEADERS: Readonly<Record<string, string>> = {};
+
 const ALLOWED_HEADERS = 'Authorization, Content-Type, DB-Name, Request-Timeout, Accept-Type-Allow-Int64';
 const PREFLIGHT_SECONDS = '600';
 
@@ -20,7 +23,7 @@ export class Origins {
   /** @returns headers of the answer @throws RestFailure 403 for a page that may not call */
   check({ headers }: Pick<HttpRequest, 'headers'>): Readonly<Record<string, string>> {
     const { origin } = headers;
-    if (origin === undefined) return {};
+    if (origin === undefined) return NO_HEADERS;
     if (this.#allowed.has('*')) return { 'access-control-allow-origin': '*' };
     const isAllowed = this.#allowed.has(origin.toLowerCase());
     if (!isAllowed && !isOwnPage(origin, headers.host ?? ''))
@@ -29,7 +32,7 @@ export class Origins {
         `pages of ${origin.slice(0, 200)} may not call this server; allow them with --cors-origin, or call it from a program`,
         403,
       );
-    return isAllowed ? { 'access-control-allow-origin': origin, vary: 'Origin' } : {};
+    return isAllowed ? { 'access-control-allow-origin': origin, vary: 'Origin' } : NO_HEADERS;
   }
 
   /** The answer to a browser that asks first. */

@@ -1,6 +1,6 @@
 // The quick check says what the schema says, or nothing.
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { endpoints } from './endpoints.js';
 import { quickCheckOf } from './quick-check.js';
@@ -34,6 +34,22 @@ describe('the quick check of bodies', () => {
     const refined = z.strictObject({ a: z.int().optional() }).refine(({ a }) => a !== 1);
     expect(quickCheckOf(refined)({ a: 2 })).toBeUndefined();
     expect(quickCheckOf(z.looseObject({ a: z.int() }))({ a: 2 })).toBeUndefined();
+  });
+
+  it('asks no schema about whole numbers, words of a list and objects of anything', () => {
+    const level = z.enum(['Strong', 'Eventually']);
+    const schema = z.strictObject({
+      limit: z.int().default(100),
+      level: level.optional(),
+      params: z.record(z.string(), z.unknown()),
+    });
+    const check = quickCheckOf(schema);
+    const asked = Object.values(schema.shape).map((member) => vi.spyOn(member, 'safeParse'));
+    const body = { limit: 10, level: 'Strong', params: { metricType: 'L2', params: { ef: 64 } } };
+    expect(check(body)).toEqual(body);
+    for (const member of asked) expect(member).not.toHaveBeenCalled();
+    for (const wrong of [{ limit: 1.5 }, { limit: 2 ** 60 }, { level: 'strong' }, { params: [] }])
+      expect(check({ ...body, ...wrong })).toBeUndefined();
   });
 
   it('shares no list of a default between bodies', () => {

@@ -1,6 +1,7 @@
 // Checks of bodies that are as they should be, member by member: a schema with thirty members takes its time for each that is not given. What
 // does not pass is left to the schema as a whole, which says what is wrong.
 import { z } from 'zod';
+import { isRawJson, RawJson } from './raw-json.js';
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -66,10 +67,18 @@ const never = (): boolean => false;
 
 /** For the kinds of values that most bodies have; a schema with checks of its own is asked itself. */
 function plainOf(schema: unknown): (value: unknown) => boolean {
+  if (isRawJson(schema)) return (value) => value instanceof RawJson;
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return plainOf(schema.unwrap());
   if (schema instanceof z.ZodArray && hasNoChecks(schema)) return plainListOf(schema.element);
   if (schema instanceof z.ZodString && hasNoChecks(schema)) return (value) => typeof value === 'string';
   if (schema instanceof z.ZodBoolean && hasNoChecks(schema)) return (value) => typeof value === 'boolean';
+  if (schema instanceof z.ZodNumberFormat && schema.format === 'safeint' && hasNoChecks(schema))
+    return Number.isSafeInteger;
+  if (schema instanceof z.ZodEnum && hasNoChecks(schema)) {
+    const options = new Set<unknown>(schema.options);
+    return (value) => options.has(value);
+  }
+  if (schema instanceof z.ZodRecord && hasNoChecks(schema) && isAnyRecord(schema)) return isObject;
   return never;
 }
 
@@ -77,5 +86,12 @@ function plainListOf(element: unknown): (value: unknown) => boolean {
   const isPlain = plainOf(element);
   return (value) => Array.isArray(value) && value.every(isPlain);
 }
+
+/** Whatever is in it, under whatever names. */
+const isAnyRecord = ({ keyType, valueType }: z.ZodRecord): boolean =>
+  keyType instanceof z.ZodString && hasNoChecks(keyType) && valueType instanceof z.ZodUnknown;
+
+const isObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 const hasNoChecks = (schema: z.ZodType): boolean => (schema.def.checks?.length ?? 0) === 0;

@@ -8,7 +8,7 @@ import { type Answer, jsonText } from '#server/rest/answers/json-text.js';
 import { BodyAccount, readBody, readQuery } from './body.js';
 import { documentAt } from './documents.js';
 import { checkEncoding, int64AsTextOf, metadataOf, timeoutMsOf } from './headers.js';
-import { Origins } from './origins.js';
+import { NO_HEADERS, Origins } from './origins.js';
 import { RestCall, type RestParts } from './rest-calls.js';
 import { RestFailure, restCodes } from './rest-failure.js';
 import { type Route, routesOf } from './routes.js';
@@ -42,7 +42,7 @@ export class RestService {
 
   /** Never throws: whatever goes wrong is an answer. */
   async answer(request: HttpRequest): Promise<HttpResponse> {
-    let headers: Readonly<Record<string, string>> = {};
+    let headers = NO_HEADERS;
     try {
       headers = this.#origins.check(request);
       if (request.method === 'OPTIONS')
@@ -53,7 +53,8 @@ export class RestService {
           headers: this.#origins.preflight(headers),
         };
       const answer = documentAt(request, this.#parts.settings) ?? (await this.#serve(request));
-      return { ...answer, headers: { ...answer.headers, ...headers } };
+      // Most callers are no web pages, and the answer goes out as it is.
+      return headers === NO_HEADERS ? answer : { ...answer, headers: { ...answer.headers, ...headers } };
     } catch (error) {
       const failure = this.#failureOf(error, request);
       const allow = failure.allow === undefined ? {} : { allow: `${failure.allow}, OPTIONS` };
@@ -66,7 +67,8 @@ export class RestService {
   }
 
   async #serve(request: HttpRequest): Promise<HttpResponse> {
-    const path = request.path.split('?', 1)[0] ?? '';
+    const query = request.path.indexOf('?');
+    const path = query < 0 ? request.path : request.path.slice(0, query);
     const found = this.#routes.get(path);
     if (found === undefined) throw new RestFailure(404, `${path.slice(0, 200)} is no path of REST`, 404);
     const { endpoint, method, success } = found;

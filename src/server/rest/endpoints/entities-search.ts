@@ -7,8 +7,9 @@ import { HighlightType } from '#proto/milvus/common.js';
 import type { CollectionSchema, SearchResultData } from '#proto/milvus/schema.js';
 import { float32Text } from '#server/rest/answers/float32-text.js';
 import { JsonText } from '#server/rest/answers/json-text.js';
-import { rawJson, readObject } from '#server/rest/body.js';
+import { readObject } from '#server/rest/body.js';
 import { type Endpoint, endpoint, Whole } from '#server/rest/endpoint.js';
+import { rawJson } from '#server/rest/raw-json.js';
 import type { Request, RestCall } from '#server/rest/rest-calls.js';
 import { missing } from '#server/rest/rest-failure.js';
 import { aggregationOf, aggregationShape, bucketsAnswer } from '#server/rest/rows/aggregation.js';
@@ -265,10 +266,17 @@ function highlightTexts(results: SearchResultData): ((hit: number) => string) | 
 /** `metricType` as `metric_type`; what is a key of its own already stays. */
 function snakeParams(params: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
   const named: Record<string, unknown> = {};
-  for (const key of Object.keys(params))
-    named[key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = params[key];
+  for (const key of Object.keys(params)) named[snakeNames.get(key) ?? snakeName(key)] = params[key];
   return named;
 }
+
+const snakeName = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** Names that come with most searches. */
+const snakeNames = new Map(
+  ['params', 'metricType', 'ignoreGrowing', 'consistencyLevel', 'roundDecimal', 'radius', 'rangeFilter'].map(
+    (key) => [key, snakeName(key)],
+  ),
+);
 
 function hitsAnswer(
   results: SearchResultData | undefined,

@@ -15,7 +15,7 @@ import { dataTypeName, fieldByName, vectorFields } from '#model/schema/schema-vi
 import { elementField, isVectorList } from '#model/schema/struct-arrays.js';
 import { PlaceholderGroup, PlaceholderType } from '#proto/milvus/common.js';
 import { type CollectionSchema, DataType, type FieldSchema } from '#proto/milvus/schema.js';
-import type { RawJson } from '#server/rest/body.js';
+import type { RawJson } from '#server/rest/raw-json.js';
 import { missing, notJson } from '#server/rest/rest-failure.js';
 
 const utf8 = new TextEncoder();

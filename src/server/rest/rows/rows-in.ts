@@ -8,7 +8,7 @@ import { isNamespaceField } from '#model/properties/namespaces.js';
 import { JsonColumns } from '#model/rows/json-columns.js';
 import { ownNames, structArrays } from '#model/schema/struct-arrays.js';
 import { CollectionSchema, type FieldData, type FieldSchema } from '#proto/milvus/schema.js';
-import { RawJson } from '#server/rest/body.js';
+import { RawJson } from '#server/rest/raw-json.js';
 import { RestFailure, restCodes } from '#server/rest/rest-failure.js';
 
 export interface ReadRows {

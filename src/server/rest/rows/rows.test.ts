@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { jsonBytesOfText } from '#model/json/json-bytes.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { float32Text } from '#server/rest/answers/float32-text.js';
-import { RawJson } from '#server/rest/body.js';
+import { RawJson } from '#server/rest/raw-json.js';
 import { templateValues } from './expr-params.js';
 import { type ReadRows, type RowsOptions, readRows as rowsOf } from './rows-in.js';
 import { rowColumns, rowCountOf, rowText } from './rows-out.js';

@@ -9,7 +9,6 @@ import { maxLengthOf } from '#model/schema/schema-view.js';
 import { LoadState } from '#proto/milvus/common.js';
 import { DataType, type FieldSchema } from '#proto/milvus/schema.js';
 import type { Answer } from '#server/rest/answers/json-text.js';
-import { RawJson } from '#server/rest/body.js';
 import { type Endpoint, endpoint } from '#server/rest/endpoint.js';
 import { createEndpoint } from '#server/rest/endpoints/collection-create.js';
 import { indexesOf } from '#server/rest/endpoints/collection-describe.js';
@@ -18,6 +17,7 @@ import { searchEndpoints, vectorShape } from '#server/rest/endpoints/entities-se
 import { rowsShape, writeEndpoints } from '#server/rest/endpoints/entities-write.js';
 import { keyShape } from '#server/rest/endpoints/keys.js';
 import { enumName, name, named, ofCollection, ofDatabase, texts } from '#server/rest/endpoints/shapes.js';
+import { RawJson } from '#server/rest/raw-json.js';
 import { missing, RestFailure } from '#server/rest/rest-failure.js';
 import { aggregationShape } from '#server/rest/rows/aggregation.js';
 
