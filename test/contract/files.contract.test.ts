@@ -1,11 +1,12 @@
 // What every Files must do, real or in memory; then what only one of them can be asked.
-import { mkdtemp, open as openFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MemoryFiles } from '#platform/memory/memory-files.js';
 import { AppendTasks } from '#platform/node/files/append-tasks.js';
-import { type Appends, AppendThread, NodeAppendFile } from '#platform/node/files/append-thread.js';
+import { type Appends, AppendThread } from '#platform/node/files/append-thread.js';
+import { AppendsByNeed } from '#platform/node/files/appends-by-need.js';
 import { NodeFiles } from '#platform/node/files/node-files.js';
 import { ReadHandles } from '#platform/node/files/read-handles.js';
 
@@ -25,8 +26,12 @@ async function nodeFiles(appends?: Appends): Promise<{ files: NodeFiles; root: s
   return { files, root };
 }
 
+const byThreadFrom = (append: number): Appends => new AppendsByNeed({ appendsMax: append - 1 });
+
 describe.each([
   ['node', async () => (await nodeFiles()).files],
+  ['node, appends by a thread', async () => (await nodeFiles(new AppendThread())).files],
+  ['node, appends by a thread from the third on', async () => (await nodeFiles(byThreadFrom(3))).files],
   ['node, appends without a thread', async () => (await nodeFiles(new AppendTasks())).files],
   ['memory', async () => new MemoryFiles()],
 ] as const)('Files (%s)', (_name, open) => {
@@ -247,35 +252,6 @@ describe('NodeFiles', () => {
     await writeFile(path.join(root, 'd/.tmp-1-1'), 'x');
     expect(await files.list('d')).toEqual(['d/a']);
     expect((await readdir(path.join(root, 'd'))).sort()).toEqual(['.tmp-1-1', 'a']);
-  });
-  test.each([
-    ['thread', () => new AppendThread()],
-    ['tasks', () => new AppendTasks()],
-  ])('a failed append poisons the handle and no other (%s)', async (_name, make) => {
-    const { files, root } = await nodeFiles();
-    await files.write('read-only', [bytes(1)]);
-    const thread = make();
-    cleanups.push(() => thread.close());
-    // Every write to a descriptor opened for reading fails.
-    const broken = new NodeAppendFile(
-      await openFile(path.join(root, 'read-only'), 'r'),
-      1,
-      thread,
-      'read-only',
-    );
-    const good = new NodeAppendFile(await openFile(path.join(root, 'good'), 'a'), 0, thread, 'good');
-    const all = await Promise.allSettled([
-      broken.append([bytes(1)]),
-      good.append([bytes(2)]),
-      broken.append([bytes(3)]),
-    ]);
-    expect(all.map((one) => one.status)).toEqual(['rejected', 'fulfilled', 'rejected']);
-    await expect(broken.append([])).rejects.toMatchObject({ key: 'wal_unavailable' });
-    expect(broken.size).toBe(1);
-    await good.append([bytes(1)]);
-    await good.close();
-    await broken.close();
-    expect([...(await files.read('good'))]).toEqual([2, 1]);
   });
   test('closing the files fails open handles', async () => {
     const { files } = await nodeFiles();

@@ -151,8 +151,7 @@ async function openStores(
   if (isShared === true) return openSharedFiles(root);
   await checkDataFolder(root);
   const files = new NodeFiles(root);
-  // Threads come up beside this one, which has enough to do until they are needed. They write nothing before they are asked to.
-  files.begin();
+  files.check();
   return openOwnFolder(root, files, workers).catch(async (error: unknown) => {
     await files.close();
     throw error;

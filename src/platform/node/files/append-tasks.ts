@@ -12,7 +12,7 @@ const [accessFile, syncFile, writeBuffers] = [promisify(access), promisify(fdata
 /** A system call takes no more. */
 const BUFFERS_MAX = 1024;
 
-interface WaitingAppend {
+export interface WaitingAppend {
   readonly target: AppendTarget;
   readonly bytes: Uint8Array;
   readonly settled: Deferred<void>;
@@ -25,13 +25,14 @@ export class AppendTasks implements Appends {
   /** At most one batch is under way, so the bytes of a file are written in the order of its appends. */
   #running: Promise<void> | undefined;
   #isClosed = false;
+  #isStopped = false;
 
   send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void> {
     if (this.#isClosed) return Promise.reject(appendFailed('the files were closed'));
     // A copy: the caller may use its parts again at once.
     const append = { target, bytes: Buffer.concat(parts), settled: deferred<void>() };
     this.#waiting.push(append);
-    this.#running ??= this.#run();
+    if (!this.#isStopped) this.#running ??= this.#run();
     return append.settled.promise;
   }
 
@@ -42,10 +43,22 @@ export class AppendTasks implements Appends {
     await this.#running;
   }
 
+  /** Ends the batch that is under way, and begins none any more. @returns what waits then, in its order: the caller's from now on */
+  async stop(): Promise<readonly WaitingAppend[]> {
+    this.#isStopped = true;
+    await this.#running;
+    return this.#waiting.splice(0);
+  }
+
+  /** Why nothing is appended to a file any more; undefined: it was never in trouble. */
+  problemOf({ file }: AppendTarget): string | undefined {
+    return this.#broken.get(file);
+  }
+
   async #run(): Promise<void> {
     // The turn ends first, so that the appends of one turn are one batch. Nothing is awaited between the last look and the end.
     await Promise.resolve();
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 && !this.#isStopped) {
       const batch = this.#waiting;
       this.#waiting = [];
       await Promise.all([...byFile(batch).values()].map((appends) => this.#commit(appends)));

@@ -14,8 +14,8 @@ import type { AppendMessage, AppendReply, AppendTarget } from './append-worker.j
 
 /** Makes bytes durable behind a file's end. The appends of one file settle in their order; one that failed fails all later ones. */
 export interface Appends {
-  /** Does now what the first append would wait for. */
-  begin?(): void;
+  /** @throws internal when a file of ours is missing that it may need later */
+  check?(): void;
   send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -35,6 +35,8 @@ interface WaitingAppend {
   readonly staging: Uint8Array | undefined;
 }
 
+const appendScript = (): URL => scriptUrl(import.meta.url, './append-worker.js');
+
 export class AppendThread implements Appends {
   #worker: Worker | undefined;
   readonly #waiting = new Map<number, WaitingAppend>();
@@ -43,9 +45,11 @@ export class AppendThread implements Appends {
   /** It was never asked to write. */
   #isIdle = true;
 
-  /** @throws internal when its script is missing */
-  begin(): void {
-    this.#start();
+  /** Starts the thread before there is anything to append. @returns when it is up. @throws internal when its script is missing */
+  begin(): Promise<void> {
+    const up = deferred<void>();
+    this.#start().once('online', () => up.resolve());
+    return up.promise;
   }
 
   async send(target: AppendTarget, parts: readonly Uint8Array[]): Promise<void> {
@@ -97,16 +101,19 @@ export class AppendThread implements Appends {
     this.#fail('the files were closed');
   }
 
-  #start(): Worker {
-    if (this.#worker !== undefined) return this.#worker;
-    const script = scriptUrl(import.meta.url, './append-worker.js');
-    // The log would be opened again and again for a thread that cannot come up.
+  check(): void {
+    const script = appendScript();
     if (script.protocol === 'file:' && !existsSync(script))
       throw new ElanusError(
         'internal',
         `${fileURLToPath(script)} is missing, without which no log can be written; install the package again`,
       );
-    const worker = new Worker(script, {
+  }
+
+  #start(): Worker {
+    if (this.#worker !== undefined) return this.#worker;
+    this.check(); // The log would be opened again and again for a thread that cannot come up.
+    const worker = new Worker(appendScript(), {
       ...threadOptions('append'),
       // It makes little that is short-lived, and would keep what it is given for it.
       resourceLimits: { maxYoungGenerationSizeMb: 2 },

@@ -8,7 +8,8 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import type { AppendFile, Files, ReadFile } from '#platform/files.js';
 import { checkFilePath, fileMissing, spread } from '#platform/path-check.js';
 import { AppendTasks } from './append-tasks.js';
-import { type Appends, AppendThread, NodeAppendFile } from './append-thread.js';
+import { type Appends, NodeAppendFile } from './append-thread.js';
+import { AppendsByNeed } from './appends-by-need.js';
 import { openConfined } from './confined-open.js';
 import { ReadHandles } from './read-handles.js';
 
@@ -42,12 +43,13 @@ export class NodeFiles implements Files {
   /** @param appends how bytes reach the end of a file; not given: as this runtime can */
   constructor(root: string, appends?: Appends) {
     this.#root = path.resolve(root);
-    this.#appends = appends ?? (process.versions.deno === undefined ? new AppendThread() : new AppendTasks());
+    this.#appends =
+      appends ?? (process.versions.deno === undefined ? new AppendsByNeed() : new AppendTasks());
   }
 
-  /** Starts the thread of appends, which takes 50 ms and more, before there is anything to append. */
-  begin(): void {
-    this.#appends.begin?.();
+  /** @throws internal when a file of ours is missing without which nothing can be appended */
+  check(): void {
+    this.#appends.check?.();
   }
 
   read(file: string): Promise<Uint8Array> {

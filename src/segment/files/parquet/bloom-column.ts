@@ -54,6 +54,7 @@ export function readBloom(file: Uint8Array, offset: number): SplitBlockBloom | u
     throw new Error(`a bloom filter has ${bytes} bytes`);
   if (reader.offset + bytes > file.length) throw new Error('a bloom filter ends after its file');
   const words = new Uint32Array(bytes / 4);
-  for (let i = 0; i < words.length; i++) words[i] = reader.view.getUint32(reader.offset + i * 4, true);
+  // Little-endian here and there, as everything that kernels read.
+  new Uint8Array(words.buffer).set(file.subarray(reader.offset, reader.offset + bytes));
   return new SplitBlockBloom(words);
 }
