@@ -173,6 +173,7 @@ const importTask = (job: ImportJobRecord) => ({
   collectionId: job.collectionId,
   createTs: job.createTimestamp >> 18n,
   infos: [
+    { key: 'collection', value: job.collectionName },
     { key: 'failed_reason', value: job.reason },
     { key: 'progress_percent', value: String(job.progress) },
   ],

@@ -46,9 +46,9 @@ function stateName(state: ImportState): string {
   }
 }
 
-const jobAnswer = (job: GetImportStateResponse, jobId: bigint, collectionName: string) => ({
+const jobAnswer = (job: GetImportStateResponse, jobId: bigint) => ({
   jobId: String(jobId),
-  collectionName,
+  collectionName: infoOf(job.infos, 'collection'),
   state: stateName(job.state),
   progress: Number(infoOf(job.infos, 'progress_percent') || 0),
   reason: infoOf(job.infos, 'failed_reason') || undefined,
@@ -71,7 +71,7 @@ const timeText = (ms: string): string | undefined =>
   ms === '' ? undefined : new Date(Number(ms)).toISOString();
 
 function jobDetails(job: GetImportStateResponse, jobId: bigint): Answer {
-  const shown = jobAnswer(job, jobId, infoOf(job.infos, 'collection'));
+  const shown = jobAnswer(job, jobId);
   const rows = Number(job.rowCount);
   const isCompleted = shown.state === 'Completed';
   const completeTime = timeText(infoOf(job.infos, 'complete_ts'));
@@ -156,7 +156,7 @@ export const importEndpoints: readonly Endpoint[] = [
       return {
         records: tasks
           .slice((currentPage - 1) * pageSize, currentPage * pageSize)
-          .map((task) => jobAnswer(task, task.id, infoOf(task.infos, 'collection') || body.collectionName)),
+          .map((task) => jobAnswer(task, task.id)),
       };
     },
   }),
