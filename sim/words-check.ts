@@ -1,5 +1,6 @@
 // Compares a search by words with the definition of BM25 over what the model knows. Scores rest on all rows: where some are uncertain, one choice
-// of what they are must give the whole answer, and where too many are, only what holds of any choice is asked.
+// of what they are must give the whole answer. Scores follow from a few sums over the rows, so choices differ by these alone: of the sums that
+// come to the scores that were answered, one must be that of rows of which the best were answered.
 import type { Hit } from './client.js';
 import { type ReadWindow, Violation } from './model.js';
 import { type KeyVersion, noteOf } from './rows.js';
@@ -23,8 +24,17 @@ interface Row extends KeyVersion {
 
 type Rows = readonly Row[];
 
-/** More choices of what uncertain rows are do not get tried. */
-const CHOICES_MAX = 64;
+/** What may be of one key: one of these. */
+interface KeyChoices {
+  readonly key: number;
+  readonly choices: readonly Rows[];
+}
+
+/** Number of rows, of their words, and for each word that is looked for, of the rows that have it. */
+type Sums = readonly number[];
+
+/** With more different sums only what holds of any choice is asked. */
+const SUMS_MAX = 20_000;
 const TOLERANCE = 2e-5;
 
 function rowOf(row: KeyVersion, words: readonly string[]): Row {
@@ -55,71 +65,104 @@ export function checkWords(read: ReadWindow, facts: WordsFacts, hits: readonly H
     last = score;
   }
   if (!read.isWhole) return;
-  let problem: string | undefined;
-  for (const rows of choicesOf(read, words)) {
-    const found = problemOf(rows, facts, hits, seen);
-    if (found === undefined) return;
-    problem ??= found;
-  }
+  const problem = problemOf(keyChoices(read, words), facts, hits);
   if (problem !== undefined)
     fail(/misses/.test(problem) ? 'an acknowledged row is lost' : 'a search is wrong', problem);
 }
 
-/** What all rows may be, one choice after another; nothing when there are too many. */
-function choicesOf(read: ReadWindow, words: readonly string[]): readonly Rows[] {
-  const sure: Row[] = [];
-  const open: (readonly (Row | undefined)[])[] = [];
-  for (const [key, versions] of read.possible) {
-    const rows = [...versions].map((version) => (version === 0 ? undefined : rowOf({ key, version }, words)));
-    const [only] = rows;
-    if (rows.length > 1) open.push(rows);
-    else if (only !== undefined) sure.push(only);
-  }
-  for (const [key, versions] of read.copies)
-    for (const version of versions) open.push([undefined, rowOf({ key, version }, words)]);
-  if (open.reduce((product, { length }) => product * length, 1) > CHOICES_MAX) return [];
-  return open.reduce<readonly Rows[]>(
-    (choices, options) =>
-      choices.flatMap((rows) => options.map((row) => (row === undefined ? rows : [...rows, row]))),
-    [sure],
-  );
+/** The rows of each key that may be there together: one of its versions, or none, and any of its copies. */
+export function keyChoices(
+  { possible, copies }: Pick<ReadWindow, 'possible' | 'copies'>,
+  words: readonly string[],
+): readonly KeyChoices[] {
+  return [...new Set([...possible.keys(), ...copies.keys()])].map((key) => {
+    let choices: readonly Rows[] = [...(possible.get(key) ?? [0])].map((version) =>
+      version === 0 ? [] : [rowOf({ key, version }, words)],
+    );
+    for (const version of copies.get(key) ?? [])
+      choices = choices.flatMap((rows) => [rows, [...rows, rowOf({ key, version }, words)]]);
+    return { key, choices };
+  });
 }
 
-/** @returns what is wrong when these are the rows */
-function problemOf(
-  rows: Rows,
-  { words, topK, life }: WordsFacts,
+/** @returns what is wrong whatever the rows are */
+export function problemOf(
+  keys: readonly KeyChoices[],
+  { words, topK, life }: Pick<WordsFacts, 'words' | 'topK' | 'life'>,
   hits: readonly Hit[],
-  seen: ReadonlySet<number>,
 ): string | undefined {
-  const scoreOf = scoring(rows, words, lengthShare(life));
-  const least = new Map<number, number>();
-  const scores = new Map<string, number>();
-  for (const row of rows) {
-    const score = scoreOf(row);
-    scores.set(`${row.key}:${row.version}`, score);
+  const found = new Map(hits.map((hit) => [hit.key, hit]));
+  const worst = hits.length < topK ? 0 : (hits.at(-1)?.score ?? 0);
+  let problem: string | undefined;
+  for (const sums of sumsOf(keys, words) ?? []) {
+    const scoreOf = scoring(sums, lengthShare(life));
+    const wrong = wrongScore(hits, words, scoreOf);
+    if (wrong !== undefined) {
+      problem ??= wrong;
+      continue;
+    }
     // Whichever row of a key with copies may be the one that is found.
-    least.set(row.key, Math.min(score, least.get(row.key) ?? score));
+    const isFit = (key: number, rows: Rows): boolean => {
+      const hit = found.get(key);
+      if (hit !== undefined) return rows.some(({ version }) => version === hit.version);
+      return rows.length === 0 || rows.some((row) => !isAbove(scoreOf(row), worst));
+    };
+    const fit = keys.map(({ key, choices }) => ({
+      key,
+      choices: choices.filter((rows) => isFit(key, rows)),
+    }));
+    const missed = fit.find(({ choices }) => choices.length === 0);
+    if (missed !== undefined) {
+      problem = found.has(missed.key)
+        ? `found key ${missed.key}, which is not there`
+        : `misses key ${missed.key}, the worst that is found has ${worst}`;
+      continue;
+    }
+    const name = sums.join();
+    if (sumsOf(fit, words)?.some((reached) => reached.join() === name) !== false) return undefined;
+    problem = `no choice of uncertain rows has the sums ${name}, which its scores have, and these best ones`;
   }
+  return problem;
+}
+
+const isAbove = (score: number, worst: number): boolean => score > worst + TOLERANCE * (1 + score);
+
+function wrongScore(
+  hits: readonly Hit[],
+  words: readonly string[],
+  scoreOf: (row: Row) => number,
+): string | undefined {
   for (const { key, version, score } of hits) {
-    const expected = scores.get(`${key}:${version}`);
-    if (expected === undefined) return `found key ${key} v${version}, which is not there`;
+    const expected = scoreOf(rowOf({ key, version }, words));
     if (Math.abs(score - expected) > TOLERANCE * (1 + expected))
       return `key ${key} v${version} has score ${score}, expected ${expected}`;
   }
-  const worst = hits.length < topK ? 0 : (hits.at(-1)?.score ?? 0);
-  for (const [key, score] of least)
-    if (!seen.has(key) && score > worst + TOLERANCE * (1 + score))
-      return `misses key ${key} of score ${score}, the worst that is found has ${worst}`;
   return undefined;
 }
 
-function scoring(rows: Rows, words: readonly string[], share: number): (row: Row) => number {
-  const mean = rows.reduce((sum, { length }) => sum + length, 0) / Math.max(1, rows.length);
-  const weights = words.map((_, at) => {
-    const having = rows.filter(({ counts }) => counts[at] !== 0).length;
-    return Math.log(1 + (rows.length - having + 0.5) / (having + 0.5));
-  });
+/** All sums that choices come to; undefined where there are too many. */
+function sumsOf(keys: readonly KeyChoices[], words: readonly string[]): readonly Sums[] | undefined {
+  let all: readonly Sums[] = [[0, 0, ...words.map(() => 0)]];
+  for (const { choices } of keys) {
+    const added = distinct(choices.map((rows) => sumOf(rows, words)));
+    all = distinct(all.flatMap((sums) => added.map((more) => sums.map((sum, at) => sum + (more[at] ?? 0)))));
+    if (all.length > SUMS_MAX) return undefined;
+  }
+  return all;
+}
+
+const distinct = (all: readonly Sums[]): readonly Sums[] =>
+  all.length < 2 ? all : [...new Map(all.map((sums) => [sums.join(), sums])).values()];
+
+const sumOf = (rows: Rows, words: readonly string[]): Sums => [
+  rows.length,
+  rows.reduce((sum, { length }) => sum + length, 0),
+  ...words.map((_, at) => rows.filter(({ counts }) => counts[at] !== 0).length),
+];
+
+function scoring([rowCount = 0, wordCount = 0, ...having]: Sums, share: number): (row: Row) => number {
+  const mean = wordCount / Math.max(1, rowCount);
+  const weights = having.map((rows) => Math.log(1 + (rowCount - rows + 0.5) / (rows + 0.5)));
   return ({ counts, length }) => {
     const base = K1 * (1 - share + (share * length) / mean);
     return counts.reduce(
