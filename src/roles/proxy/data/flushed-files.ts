@@ -1,5 +1,6 @@
 // How a flush waits for its files: for most callers its answer already means durable files, and the others ask for the rest.
 import { ElanusError } from '#base/errors.js';
+import { joinSignals } from '#base/on-abort.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
 
@@ -21,13 +22,16 @@ export async function withinFlushWait<T>(
   );
   const abort = new AbortController();
   const timer = platform.timers.after(waitMs, () => abort.abort());
+  // A client that has gone waits no longer.
+  const stop = joinSignals([context.signal, abort.signal]);
   try {
-    return await task({ signal: abort.signal, deadlineMs: now + waitMs, metadata: {} });
+    return await task({ signal: stop.signal, deadlineMs: now + waitMs, metadata: {} });
   } catch (error) {
     if (error instanceof ElanusError && error.key === 'deadline_exceeded') return undefined;
     throw error;
   } finally {
     timer.cancel();
+    stop.release();
   }
 }
 
