@@ -90,10 +90,10 @@ export class CompactionJobs {
     this.#parts = parts;
   }
 
-  /** Takes up what a restart interrupted. */
+  /** Takes up what a restart interrupted. One that was asked for since the catalog was read has its turn already. */
   resume(): void {
     for (const { id, state } of this.#parts.catalog.compactions.values())
-      if (state !== 'ended') this.#queue.push(id);
+      if (state !== 'ended' && id !== this.#underWay && !this.#queue.includes(id)) this.#queue.push(id);
     if (this.isReady) this.#parts.onReady();
   }
 
