@@ -12,4 +12,19 @@ export interface RoleNode {
 export interface RoleNodes {
   /** Those that have answered a handshake, and this process when it runs the role. None: nobody was asked yet. */
   of(role: RoleName): readonly RoleNode[];
+  /** Who a call to the role goes to that names nobody, for people. */
+  asked(role: RoleName): AskedNode;
+  /** No process has a session that runs the role: the one that comes begins by what the catalog says. */
+  isAway(role: RoleName): boolean;
 }
+
+export interface AskedNode {
+  /** As "data-node 17 at host:19600". */
+  readonly name: string;
+  /** Since when it has not answered, and why; empty: it has. */
+  readonly silence: string;
+}
+
+/** What an operation waits for that the node is to do. */
+export const waitsForNode = ({ name, silence }: AskedNode, task: string): string =>
+  silence === '' ? `${name} ${task}` : `${name} ${task}; ${silence}`;

@@ -3,6 +3,7 @@
 import type { Platform } from '#platform/platform.js';
 import { type PeerState, RemoteRole } from '#rpc/remote-role.js';
 import type { RoleName } from '#rpc/role-names.js';
+import type { AskedNode } from '#rpc/role-nodes.js';
 import type { Membership } from '#rpc/sessions/membership.js';
 import type { PeerAddresses } from './config.js';
 
@@ -54,6 +55,18 @@ export class KnownNodes {
       for (const remote of remotes) remote.look();
       return remotes.map(({ address, state }) => lostText(role, address, state));
     });
+  }
+
+  /** Who is asked first elsewhere. */
+  first(role: RoleName): AskedNode {
+    const [remote] = this.remotesOf(role);
+    if (remote === undefined) return { name: `a ${role}`, silence: 'there is none' };
+    const { address, state } = remote;
+    const [id] = this.sessionsOf(role)?.nodesOf(role) ?? [];
+    const serverId = remote.lastServerId ?? id?.serverId;
+    const name = serverId === undefined ? `${role} at ${address}` : `${role} ${serverId} at ${address}`;
+    if (state.kind !== 'connecting') return { name, silence: '' };
+    return { name, silence: `it has not answered for ${Math.round(state.forMs)} ms (${state.reason})` };
   }
 
   close(): void {

@@ -10,7 +10,7 @@ import { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import { ChannelRoutes, isMisrouted } from '#rpc/channel-routes.js';
 import { type RemoteRole, SERVER_ID_HEADER } from '#rpc/remote-role.js';
 import type { RoleName } from '#rpc/role-names.js';
-import type { RoleNode, RoleNodes } from '#rpc/role-nodes.js';
+import type { AskedNode, RoleNode, RoleNodes } from '#rpc/role-nodes.js';
 import {
   backgroundContext,
   type Client,
@@ -89,9 +89,21 @@ export class RoleDirectory implements RoleNodes {
     this.#local.set(definition.fullName, anonymous(inProcessClient(definition, handlers as Handlers<D>)));
   }
 
+  asked(role: RoleName): AskedNode {
+    return this.#isHere(role) ? { name: `${role} ${this.#serverId}`, silence: '' } : this.#nodes.first(role);
+  }
+
+  isAway(role: RoleName): boolean {
+    const sessions = this.#nodes.sessionsOf(role);
+    return sessions !== undefined && !this.#isHere(role) && sessions.nodesOf(role).length === 0;
+  }
+
+  #isHere(role: RoleName): boolean {
+    return Object.entries(serviceRoles).some(([name, of]) => of === role && this.#local.has(name));
+  }
+
   of(role: RoleName): readonly RoleNode[] {
-    const isHere = Object.entries(serviceRoles).some(([name, of]) => of === role && this.#local.has(name));
-    const here = isHere ? [{ serverId: this.#serverId, address: undefined, epoch: 1 }] : [];
+    const here = this.#isHere(role) ? [{ serverId: this.#serverId, address: undefined, epoch: 1 }] : [];
     const sessions = this.#nodes.sessionsOf(role);
     // Sessions say who is there before anyone was called.
     if (sessions !== undefined) {

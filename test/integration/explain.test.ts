@@ -259,7 +259,7 @@ describe('explain', () => {
     const [one] = (await explain('index', 'indexed')) as [Operation];
     expect(one).toMatchObject({
       ...{ kind: 'index', state: 'building', what: `index nearest of segment ${segment}`, progress: 0 },
-      waitsFor: 'a data-node to build it over 10 rows',
+      waitsFor: expect.stringMatching(/^data-node \d+ to build it over 10 rows$/),
     });
     await mustBeShown(one, 'index', 'indexed');
     gate.release();
@@ -293,7 +293,7 @@ describe('explain', () => {
     const { infos } = await client.getPersistentSegmentInfo({ collectionName: 'merged' });
     const [running] = (await explain('compaction', 'merged')) as [Operation];
     expect(running).toMatchObject({ state: 'running', what: `compaction ${first}` });
-    expect(running.waitsFor).toMatch(/^a data-node to merge segments \d+, \d+ of channel \S+v0$/);
+    expect(running.waitsFor).toMatch(/^data-node \d+ to merge segments \d+, \d+ of channel \S+v0$/);
     for (const { segmentID } of infos) expect(running.waitsFor).toContain(String(segmentID));
     expect(await explain('compaction', 'behind')).toEqual([
       expect.objectContaining({

@@ -26,6 +26,7 @@ import { writeManifest } from '#segment/files/manifest.js';
 import { importLimits } from '#segment/imports/reading.js';
 import { dataCoordSettings } from './data-coord.js';
 import { noEmbedder } from './no-embedder.js';
+import { anyNodes } from './role-nodes.js';
 
 const CHANNEL = 'by-dev-rootcoord-dml_0_7v0';
 export const COLLECTION = 7n;
@@ -103,6 +104,7 @@ export async function live(
   };
   const limits = { ...importLimits, segmentBytes: 1, batchRows: 10 };
   const dataCoord = await DataCoord.open(platform, dataCoordSettings, {
+    nodes: anyNodes,
     streamingNode: client(StreamingNodeDefinition, {
       openChannel: async () => ({}),
       closeChannel: async () => ({}),

@@ -18,6 +18,7 @@ import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { DataCoord } from '#roles/data-coord/data-coord.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
+import { anyNodes } from './role-nodes.js';
 
 export const CHANNEL = 'by-dev-rootcoord-dml_0_7v0';
 export const COLLECTION = 7n;
@@ -49,6 +50,7 @@ export async function start(
     return inProcessClient(definition, handlers as Handlers<D>);
   }
   const dataCoord = await DataCoord.open(platform, settings, {
+    nodes: anyNodes,
     streamingNode: client(StreamingNodeDefinition, {
       openChannel: async () => ({}),
       closeChannel: async () => ({}),

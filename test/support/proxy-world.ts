@@ -35,6 +35,7 @@ import {
   type ResponseOf,
   type ServiceDefinition,
 } from '#rpc/service.js';
+import { anyNodes } from './role-nodes.js';
 
 type Methods = (typeof MilvusServiceDefinition)['methods'];
 
@@ -139,7 +140,7 @@ export function openProxyWorld(
       access,
       logins,
       providers: new Providers(platform, providerSettings(undefined)),
-      nodes: { of: () => [] },
+      nodes: anyNodes,
     }),
   };
   const calls = publicCalls(parts);

@@ -14,6 +14,7 @@ import { CreateCollectionRequest } from '#proto/milvus/milvus.js';
 import { CollectionSchema, DataType, FieldSchema } from '#proto/milvus/schema.js';
 import { RootCoord } from '#roles/root-coord/root-coord.js';
 import { type Client, type Handlers, inProcessClient } from '#rpc/service.js';
+import { anyNodes } from './role-nodes.js';
 
 type Step = 'watchChannels' | 'releaseCollection' | 'dropCollectionData';
 export interface Peers {
@@ -55,6 +56,7 @@ async function buildRootCoord(
       serverId: 1n,
     },
     {
+      nodes: anyNodes,
       channelRegistry: client(ChannelRegistryDefinition, {
         dropCollectionData: ({ collectionId }) => step('dropCollectionData', collectionId),
       }),

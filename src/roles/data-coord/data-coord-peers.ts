@@ -6,6 +6,7 @@ import type {
   StreamingNodeDefinition,
 } from '#proto/elanus/roles.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
+import type { RoleNodes } from '#rpc/role-nodes.js';
 import type { Client } from '#rpc/service.js';
 
 export interface DataCoordPeers {
@@ -14,4 +15,5 @@ export interface DataCoordPeers {
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
   readonly queryCoord: Client<typeof QueryCoordDefinition>;
   readonly dataNode: Client<typeof DataNodeDefinition>;
+  readonly nodes: Pick<RoleNodes, 'asked' | 'isAway'>;
 }

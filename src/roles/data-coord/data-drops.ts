@@ -5,6 +5,8 @@
 //   files   everything below it that the catalog does not name goes
 // root-coord asks again until all four are done, also after a restart. A step that a full disk hinders (the log of an owner takes nothing)
 // does not keep the later ones from giving space back; it is tried again.
+import { ElanusError } from '#base/errors.js';
+import { neverAborted } from '#base/on-abort.js';
 import { moveChannel } from '#model/states/channel.js';
 import type { Platform } from '#platform/platform.js';
 import type { ImportJobs } from '#roles/data-coord/imports/import-jobs.js';
@@ -12,6 +14,9 @@ import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
 import type { DataCoordPeers } from './data-coord-peers.js';
 import type { Orphans } from './orphans.js';
+
+/** Between these waits for an owner it is looked whether there is still one, in ms; together as long as a call waits that has no deadline. */
+const OWNER_WAITS_MS = [2000, 2000, 2000, 4000];
 
 export interface DataDropsParts {
   readonly platform: Platform;
@@ -76,12 +81,40 @@ export class DataDrops {
   }
 
   async #forgetAtOwners(collectionId: bigint, partitionId: bigint): Promise<unknown[]> {
-    const { catalog, peers } = this.#parts;
-    const asked = catalog
+    const asked = this.#parts.catalog
       .channelsOf(collectionId)
-      .map(({ vchannel }) => peers.streamingNode.dropChannelPartition({ vchannel, partitionId }));
+      .map(({ vchannel }) => this.#forgetAtOwner(vchannel, partitionId));
     return (await Promise.allSettled(asked)).flatMap((result) =>
       result.status === 'rejected' ? [result.reason] : [],
     );
   }
+
+  /**
+   * An owner that is there is waited for: until it has heard of it, reads over all partitions have the rows. One that is away, or goes meanwhile,
+   * is not: whoever comes learns of it with the channel, and is asked all the same, later.
+   */
+  async #forgetAtOwner(vchannel: string, partitionId: bigint): Promise<void> {
+    const { peers, platform } = this.#parts;
+    let failure: unknown;
+    for (const waitMs of OWNER_WAITS_MS) {
+      if (peers.nodes.isAway('streaming-node'))
+        throw new ElanusError(
+          'channel_not_available',
+          `no streaming-node is there to forget partition ${partitionId} of channel ${vchannel}; the one that comes does`,
+        );
+      const context = { signal: neverAborted, deadlineMs: platform.clock.now() + waitMs, metadata: {} };
+      try {
+        await peers.streamingNode.dropChannelPartition({ vchannel, partitionId }, context);
+        return;
+      } catch (error) {
+        if (!isOfSilence(error)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
 }
+
+const isOfSilence = (error: unknown): boolean =>
+  error instanceof ElanusError &&
+  ['deadline_exceeded', 'service_unavailable', 'service_not_ready'].includes(error.key);

@@ -16,6 +16,7 @@ import {
 } from '#proto/elanus/roles.js';
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
+import { anyNodes } from '../../../test/support/role-nodes.js';
 import { QueryCoord } from './query-coord.js';
 
 const COLLECTION = 7n;
@@ -51,7 +52,10 @@ async function start(cluster: SimulatedCluster) {
     platform,
     { targetCheckIntervalMs: CHECK_MS },
     {
-      nodes: { of: () => state.nodes.map((serverId) => ({ serverId, address: undefined, epoch: 1 })) },
+      nodes: {
+        ...anyNodes,
+        of: () => state.nodes.map((serverId) => ({ serverId, address: undefined, epoch: 1 })),
+      },
       rootCoord: client(RootCoordDefinition, { allocTimestamp: async () => ({ timestamp: ++time }) }),
       definitions: client(DefinitionsDefinition, {
         describeCollection: async () => {

@@ -14,6 +14,7 @@ import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { CreateCollectionRequest } from '#proto/milvus/milvus.js';
 import { CollectionSchema, DataType, FieldSchema } from '#proto/milvus/schema.js';
 import { type Client, type Handlers, inProcessClient } from '#rpc/service.js';
+import { anyNodes } from '../../../test/support/role-nodes.js';
 import { RootCoord } from './root-coord.js';
 
 /** What the peers of one cluster hold: data-coord's channels, segments and index files, query-coord's loads. */
@@ -77,6 +78,7 @@ async function live(world: World, crashAt = 0): Promise<Life & { readonly steps:
       serverId: 1n,
     },
     {
+      nodes: anyNodes,
       channelRegistry: client(ChannelRegistryDefinition, {
         dropCollectionData: async ({ collectionId, partitionId }) => {
           await fail('dropCollectionData');

@@ -12,10 +12,15 @@ import type { CollectionRecord, IndexRecord, SegmentRecord } from '#proto/elanus
 import type { CollectionSchema, FunctionSchema } from '#proto/milvus/schema.js';
 import type { IndexFailure } from './index-failures.js';
 
+export interface CurrentBuild extends Wait {
+  readonly segmentId: bigint;
+  readonly indexId: bigint;
+}
+
 export interface BuildFacts {
   readonly rowsMin: number;
   /** The build that runs; builds run one at a time. */
-  readonly current: (Wait & { readonly segmentId: bigint; readonly indexId: bigint }) | undefined;
+  readonly current: CurrentBuild | undefined;
   readonly failuresOf: (indexId: bigint) => readonly IndexFailure[];
   /** Since when a collection waits for a look, or is looked at. */
   readonly looks: ReadonlyMap<bigint, number>;

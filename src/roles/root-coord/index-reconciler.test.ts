@@ -9,6 +9,7 @@ import { ChannelRegistryDefinition, DataNodeDefinition, QueryCoordDefinition } f
 import { IndexState } from '#proto/milvus/common.js';
 import { DataType } from '#proto/milvus/schema.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
+import { anyNodes } from '../../../test/support/role-nodes.js';
 import type { DataCoordBroker } from './data-coord-broker.js';
 import { DefinitionCatalog } from './definition-catalog.js';
 import { IndexReconciler } from './index-reconciler.js';
@@ -50,6 +51,7 @@ async function setUp(nowMs?: () => number) {
     catalog,
     broker: broker as DataCoordBroker,
     rowsMin: 1024,
+    nodes: anyNodes,
     dataNode: client(DataNodeDefinition, {
       buildIndex: async ({ segmentId, index }) => {
         tries.push([segmentId, cluster.world.now]);

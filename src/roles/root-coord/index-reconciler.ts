@@ -19,10 +19,11 @@ import type {
   QueryCoordDefinition,
 } from '#proto/elanus/roles.js';
 import { IndexState } from '#proto/milvus/common.js';
+import { type RoleNodes, waitsForNode } from '#rpc/role-nodes.js';
 import type { Client } from '#rpc/service.js';
 import type { DataCoordBroker } from './data-coord-broker.js';
 import type { DefinitionCatalog } from './definition-catalog.js';
-import { type BuildFacts, explainIndexes, isMissing, isOlder } from './explain-indexes.js';
+import { type CurrentBuild, explainIndexes, isMissing, isOlder } from './explain-indexes.js';
 import { IndexFailures } from './index-failures.js';
 
 export interface IndexReconcilerParts {
@@ -30,6 +31,7 @@ export interface IndexReconcilerParts {
   readonly catalog: DefinitionCatalog;
   readonly broker: DataCoordBroker;
   readonly dataNode: Client<typeof DataNodeDefinition>;
+  readonly nodes: Pick<RoleNodes, 'asked'>;
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
   readonly queryCoord: Client<typeof QueryCoordDefinition>;
   readonly allocateId: () => Promise<bigint>;
@@ -45,7 +47,8 @@ export class IndexReconciler {
   #timer: Timer | undefined;
   readonly #closing = new AbortController();
   #underWay: string | undefined;
-  #current: BuildFacts['current'];
+  /** What it waits for is put into words when somebody asks. */
+  #current: (Omit<CurrentBuild, 'waitsFor'> & { readonly waitsFor: () => string }) | undefined;
   /** Looks that wait for their turn, or run. */
   readonly #looks = new Set<{ readonly collectionId: bigint; readonly sinceMs: number }>();
 
@@ -145,7 +148,7 @@ export class IndexReconciler {
   ): Promise<boolean> {
     const build = { collectionId: collection.id, segmentId: segment.id, indexId: index.id };
     if (!this.#failures.isDue(build)) return false;
-    this.#current = { ...build, waitsFor: 'data-coord to name its files', sinceMs: this.#nowMs };
+    this.#current = { ...build, waitsFor: () => 'data-coord to name its files', sinceMs: this.#nowMs };
     try {
       const rows = await this.#parts.broker.getNumRows(segment.id, isNotice);
       if (rows < this.#parts.rowsMin) return false;
@@ -173,7 +176,7 @@ export class IndexReconciler {
     return this.#parts.platform.clock.now();
   }
 
-  #wait(waitsFor: string): void {
+  #wait(waitsFor: () => string): void {
     if (this.#current !== undefined) this.#current = { ...this.#current, waitsFor, sinceMs: this.#nowMs };
   }
 
@@ -203,7 +206,7 @@ export class IndexReconciler {
       files: segment.files,
     };
     this.#underWay = `the build of index ${index.name} over the ${rowCount} rows of segment ${segment.id}`;
-    this.#wait(`a data-node to build it over ${rowCount} rows`);
+    this.#wait(() => waitsForNode(this.#parts.nodes.asked('data-node'), `to build it over ${rowCount} rows`));
     // A process that ends does not wait for its builds: the next start builds what has no file.
     const result = await this.#parts.dataNode.buildIndex(request, {
       signal: this.#closing.signal,
@@ -212,7 +215,7 @@ export class IndexReconciler {
     if (result.index === undefined)
       throw new ElanusError('internal', `data-node answered the build of index ${index.name} without a file`);
     this.#underWay = `data-coord to note the file of index ${index.name} of segment ${segment.id}`;
-    this.#wait('data-coord to note its file');
+    this.#wait(() => 'data-coord to note its file');
     await this.#parts.channelRegistry.saveIndexFile({ segmentId: segment.id, index: result.index });
     // Dropped while it was built: its files went before this one came.
     if (this.#parts.catalog.byId(collection.id)?.indexes.some(({ id }) => id === index.id) !== true)
@@ -228,7 +231,7 @@ export class IndexReconciler {
     const wanted = collectionIds.flatMap((id) => this.#parts.catalog.byId(id) ?? []);
     const facts = {
       rowsMin: this.#parts.rowsMin,
-      current: this.#current,
+      current: this.#current && { ...this.#current, waitsFor: this.#current.waitsFor() },
       failuresOf: (indexId: bigint) => this.#failures.of(indexId),
       // The one that was asked for first stands last, and stays.
       looks: new Map([...this.#looks].reverse().map((look) => [look.collectionId, look.sinceMs])),

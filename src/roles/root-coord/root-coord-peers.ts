@@ -4,10 +4,12 @@ import type {
   DataNodeDefinition,
   QueryCoordDefinition,
 } from '#proto/elanus/roles.js';
+import type { RoleNodes } from '#rpc/role-nodes.js';
 import type { Client } from '#rpc/service.js';
 
 export interface RootCoordPeers {
   readonly channelRegistry: Client<typeof ChannelRegistryDefinition>;
   readonly queryCoord: Client<typeof QueryCoordDefinition>;
   readonly dataNode: Client<typeof DataNodeDefinition>;
+  readonly nodes: Pick<RoleNodes, 'asked'>;
 }

@@ -133,6 +133,7 @@ export class RootCoord {
       catalog: this.#catalog,
       broker: this.#broker,
       dataNode: this.#peers.dataNode,
+      nodes: this.#peers.nodes,
       channelRegistry: this.#peers.channelRegistry,
       queryCoord: this.#peers.queryCoord,
       allocateId: () => this.#ids.allocate(1),

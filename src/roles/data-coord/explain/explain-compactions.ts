@@ -10,8 +10,11 @@ import type {
   SetAside,
 } from '#roles/data-coord/compaction/compaction-watch.js';
 import type { DamagedSegment } from '#roles/data-coord/compaction/damaged-segments.js';
+import type { DataCoordPeers } from '#roles/data-coord/data-coord-peers.js';
+import { type AskedNode, waitsForNode } from '#rpc/role-nodes.js';
 
 export interface CompactionFacts {
+  readonly peers: Pick<DataCoordPeers, 'nodes'>;
   readonly compactor: {
     readonly watch: CompactionWatch;
     readonly jobs: {
@@ -25,14 +28,20 @@ export interface CompactionFacts {
 }
 
 export function explainCompactions(
-  { compactor: { watch, jobs, damaged, backfills } }: CompactionFacts,
+  { compactor: { watch, jobs, damaged, backfills }, peers }: CompactionFacts,
   collectionIds: ReadonlySet<bigint>,
 ): Explained[] {
   const { running, setAside } = watch;
   const all = [
     ...(running === undefined
       ? []
-      : [ofRunning(running, running.jobId === undefined ? undefined : jobs.get(running.jobId))]),
+      : [
+          ofRunning(
+            running,
+            running.jobId === undefined ? undefined : jobs.get(running.jobId),
+            peers.nodes.asked('data-node'),
+          ),
+        ]),
     ...jobs.waiting.map((job, at) => ofWaiting(job, jobs.waiting[at - 1], running)),
     ...jobs.retries.map(ofRetry),
     ...setAside.map(ofSetAside),
@@ -51,11 +60,12 @@ const DOES = {
 function ofRunning(
   { collectionId, kind, vchannel, sources, sinceMs }: RunningPlan & { readonly sinceMs: number },
   job: CompactionJob | undefined,
+  node: AskedNode,
 ): Explained {
   return {
     ...{ collectionId, sinceMs, state: 'running' },
     what: job === undefined ? `channel ${vchannel}` : `compaction ${job.id}`,
-    waitsFor: `a data-node to ${DOES[kind]} ${segmentsText(sources)} of channel ${vchannel}`,
+    waitsFor: waitsForNode(node, `to ${DOES[kind]} ${segmentsText(sources)} of channel ${vchannel}`),
     progress: job && progressOf(job),
   };
 }
