@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { makeSet, openBase, openQueries } from './embedded/data.mjs';
 import { engines } from './embedded/elanus.mjs';
 
+/** One that ends while lmdb writes can wait for ever (docs/limits.md). */
+const WAIT_MS = 60_000;
 const words = process.argv.slice(2);
 const option = (name, otherwise) =>
   words.includes(`--${name}`) ? words[words.indexOf(`--${name}`) + 1] : otherwise;
@@ -27,9 +29,9 @@ function start(root) {
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
     ['--no-warnings', '--import', counting, child, folder, set],
-    { encoding: 'utf8' },
+    { encoding: 'utf8', timeout: WAIT_MS },
   );
-  if (status !== 0) throw new Error(stderr);
+  if (status !== 0) throw new Error(stderr || 'a start did not end within a minute');
   const { user, system } = JSON.parse(stderr.trim().split('\n').at(-1));
   const { importMs, openMs, firstMs, rssMb } = JSON.parse(stdout);
   const totalMs = importMs + openMs + firstMs;

@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { makeSet, openBase, openQueries } from './embedded/data.mjs';
 import { engines } from './embedded/elanus.mjs';
 
+/** One that ends while lmdb writes can wait for ever (docs/limits.md). */
+const WAIT_MS = 60_000;
 const SHOWN = 15;
 const INTERVAL_US = 100;
 const [, , set = 'quick', given] = process.argv;
@@ -31,9 +33,9 @@ function profiled() {
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
     ['--no-warnings', ...flags, child, folder, set],
-    { encoding: 'utf8' },
+    { encoding: 'utf8', timeout: WAIT_MS },
   );
-  if (status !== 0) throw new Error(stderr);
+  if (status !== 0) throw new Error(stderr || 'a start did not end within a minute');
   const { marks } = JSON.parse(stdout);
   const file = readdirSync(scratch).find((name) => name.endsWith('.0.001.cpuprofile'));
   const { nodes, samples, timeDeltas, startTime } = JSON.parse(readFileSync(join(scratch, file), 'utf8'));
