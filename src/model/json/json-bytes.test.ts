@@ -92,6 +92,32 @@ describe('walkers over bytes', () => {
     );
   });
 
+  it('end long lists where they end, wherever they begin and whatever is in them', () => {
+    // Far more between two signs than is looked at byte by byte, so that words are read; and words that are no numbers.
+    const long = fc.integer({ min: 20, max: 70 });
+    const part = fc.oneof(
+      fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+      long.map((count) => Array.from({ length: count }, (_, at) => at * 7).join(', ')),
+      fc.constantFrom('true', 'null', '1e-7', '"a"', '"]"', '"\\""', '[]', '{"a":[1]}', '{}', '"é"'),
+    );
+    const lists = fc.array(part, { minLength: 1, maxLength: 12 }).map((parts) => `[${parts.join(',')}]`);
+    fc.assert(
+      fc.property(
+        lists,
+        fc.nat(9),
+        fc.constantFrom('', ']', ',1', ' '.repeat(40)),
+        (list, before, behind) => {
+          const bytes = utf8.encode(`${' '.repeat(before)}${list}${behind}`).subarray(before);
+          const end = utf8.encode(list).length;
+          expect(valueEnd(bytes, 0), list).toBe(end);
+          expect(valueEnd(bytes.subarray(0, end), 0), list).toBe(end);
+          expect(valueEnd(bytes.subarray(0, end - 1), 0), list).toBe(-1);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
   it('end no value that is nested too deep, nor one without an end', () => {
     const deep = (levels: number) => utf8.encode(`${'['.repeat(levels)}${']'.repeat(levels)}`);
     expect(valueEnd(deep(512), 0)).toBe(1024);
