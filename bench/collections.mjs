@@ -1,52 +1,150 @@
-// Question: what does a database keep in memory for a collection that nobody writes to, and what does it do for all of them? Makes some in process,
-// then as many again, and prints the difference, behind collections of garbage, and the processor time of an idle stretch.
+// Question: what does a collection that nobody writes to cost, and what grows with how many there are? A folder gets more and more of them, each with
+// a vector index and loaded. For each size a process of its own opens the folder, adds what is missing, some one at a time and the rest eight in
+// flight, looks around, and rests.
+// Printed for each size: how long the start took with what was there before, until open() returned and until a search was answered; ms for a create,
+// of wall and of processor time; medians of describe, insert and search of one among all, a list of all; V8's heap and resident memory behind
+// collections of garbage; processor time of an idle stretch, in which the slowest regular look comes once.
 //
-//     node --expose-gc bench/collections.mjs [COUNT] [PATH]    (1,000 of them; a built checkout, this one unless given)
+//     node bench/collections.mjs [--stages 1000,2000,4000,10000] [--idle 65] [--no-load] [PATH]    (a built checkout, this one unless given)
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 
-const count = Number(process.argv[2] ?? 1000);
-const root = process.argv[3] ? pathToFileURL(`${process.argv[3]}/`) : new URL('../', import.meta.url);
-const dist = (path) => import(new URL(`dist/${path}`, root).href);
-if (globalThis.gc === undefined) throw new Error('run it with node --expose-gc');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    stages: { type: 'string', default: '1000,2000,4000,10000' },
+    idle: { type: 'string', default: '65' },
+    'no-load': { type: 'boolean', default: false },
+    folder: { type: 'string' },
+    from: { type: 'string', default: '0' },
+  },
+});
+/** One at a time, before the others. */
+const ALONE = 50;
+const IN_FLIGHT = 8;
+const LOOKS = 50;
+const MiB = 2 ** 20;
 
-const { open } = await dist('server/open.js');
-const { collection, floatVector, int64 } = await dist('client/connect.js');
-const folder = mkdtempSync(join(tmpdir(), 'elanus-collections-'));
-const database = await open(folder, { logLevel: 'error', listen: false });
-const client = database.client();
-const fields = { id: int64().primaryKey(), vector: floatVector(8) };
-const AT_ONCE = 50;
-/** Two looks at all that is loaded. */
-const IDLE_S = 20;
+const milliseconds = async (run) => {
+  const begin = performance.now();
+  await run();
+  return performance.now() - begin;
+};
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const cpuMs = (before) => {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+};
 
-let made = 0;
-async function make() {
-  for (const end = made + count; made < end; made += AT_ONCE)
-    await Promise.all(
-      Array.from({ length: AT_ONCE }, (_, i) =>
-        client.collection(collection(`many_${made + i}`, fields)).create(),
-      ),
-    );
-  for (let pass = 0; pass < 5; pass++) {
-    globalThis.gc();
-    await new Promise((resolve) => setTimeout(resolve, 400));
-  }
-  return process.memoryUsage();
+/** @returns wall and processor time of each, in ms */
+async function each(from, to, inFlight, run) {
+  const before = process.cpuUsage();
+  let next = from;
+  const wall = await milliseconds(() =>
+    Promise.all(
+      Array.from({ length: inFlight }, async () => {
+        while (next < to) await run(next++);
+      }),
+    ),
+  );
+  const count = Math.max(1, to - from);
+  return `${(wall / count).toFixed(2)} ms (${(cpuMs(before) / count).toFixed(2)} of processor time)`;
 }
 
-const first = await make();
-const second = await make();
-const kb = (name) => `${((second[name] - first[name]) / count / 1024).toFixed(1)} KB`;
-console.log(
-  `a collection: ${kb('heapUsed')} of heap, ${kb('rss')} resident; ${made} of them: ${Math.round(second.rss / 2 ** 20)} MB resident`,
-);
-const before = process.cpuUsage();
-await new Promise((resolve) => setTimeout(resolve, IDLE_S * 1000));
-const { user, system } = process.cpuUsage(before);
-console.log(`idle: ${((user + system) / 1000 / IDLE_S).toFixed(0)} ms of processor time a second`);
-await database.close();
-rmSync(folder, { recursive: true, force: true });
-process.exit(0);
+/** One process: the folder has `from` collections and gets `to`. */
+async function stage(folder, from, to) {
+  const root = positionals[0] ? pathToFileURL(`${positionals[0]}/`) : new URL('../', import.meta.url);
+  const dist = (path) => import(new URL(`dist/${path}`, root).href);
+  const { open } = await dist('server/open.js');
+  const { collection, floatVector, int64 } = await dist('client/connect.js');
+  const say = (what, figure) => console.log(`${String(to).padStart(6)}  ${what.padEnd(34)} ${figure}`);
+  const fields = { id: int64().primaryKey(), vector: floatVector(8) };
+  let database;
+  const opened = await milliseconds(async () => {
+    database = await open(folder, { logLevel: 'error', listen: false });
+  });
+  const client = database.client();
+  const of = (index) => client.collection(collection(`many_${index}`, fields));
+  const load = !values['no-load'];
+  const query = new Float32Array(8).fill(0.5);
+  const search = (index) => of(index).search('vector', query, { limit: 1 });
+  if (from > 0) {
+    const found = load ? await milliseconds(() => search(from - 1)) : 0;
+    say(
+      `start with ${from}`,
+      `${opened.toFixed(0)} ms${load ? `, first search after ${(opened + found).toFixed(0)} ms` : ''}`,
+    );
+  }
+  const make = (index) => of(index).create({ load });
+  say('create, one at a time', await each(from, from + ALONE, 1, make));
+  say(`create, ${IN_FLIGHT} in flight`, await each(from + ALONE, to, IN_FLIGHT, make));
+  const some = (run) =>
+    Array.from({ length: LOOKS }, (_, look) => () => run(Math.floor((look * to) / LOOKS)));
+  const middle = async (run) => {
+    const times = [];
+    for (const one of some(run)) times.push(await milliseconds(one));
+    return `${median(times).toFixed(2)} ms`;
+  };
+  say('describe', await middle((index) => of(index).exists()));
+  say('insert of a row', await middle((index) => of(index).insert([{ id: 1n, vector: query }])));
+  if (load) say('search', await middle(search));
+  const names = [];
+  for (let look = 0; look < 5; look++) names.push(await milliseconds(() => client.collections()));
+  say('list of all', `${median(names).toFixed(1)} ms`);
+  for (let pass = 0; pass < 5; pass++) {
+    globalThis.gc();
+    await sleep(400);
+  }
+  const { heapUsed, rss, external, arrayBuffers } = process.memoryUsage();
+  say(
+    'memory',
+    `${(heapUsed / MiB).toFixed(1)} MB of heap, ${((external + arrayBuffers) / MiB).toFixed(1)} outside it, ${Math.round(rss / MiB)} resident`,
+  );
+  const idleS = Number(values.idle);
+  const before = process.cpuUsage();
+  await sleep(idleS * 1000);
+  say('idle', `${(cpuMs(before) / idleS).toFixed(2)} ms of processor time a second`);
+  say('close', `${(await milliseconds(() => database.close())).toFixed(0)} ms`);
+  process.exit(0);
+}
+
+function child(folder, from, to) {
+  const args = [
+    fileURLToPath(import.meta.url),
+    '--folder',
+    folder,
+    '--from',
+    String(from),
+    '--stages',
+    String(to),
+  ];
+  const others = ['--idle', values.idle, ...(values['no-load'] ? ['--no-load'] : []), ...positionals];
+  return new Promise((resolve, reject) => {
+    const node = spawn(process.execPath, ['--expose-gc', ...process.execArgv, ...args, ...others], {
+      stdio: 'inherit',
+    });
+    node.on('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`the process for ${to} ended with ${code}`)),
+    );
+  });
+}
+
+const stages = values.stages.split(',').map(Number);
+if (values.folder !== undefined) await stage(values.folder, Number(values.from), stages[0]);
+else {
+  const folder = mkdtempSync(join(tmpdir(), 'elanus-collections-'));
+  try {
+    let from = 0;
+    for (const to of stages) {
+      await child(folder, from, to);
+      from = to;
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
