@@ -56,6 +56,22 @@ describe('held records', () => {
       ['d3', 'd5'],
     ]);
   });
+  it('who follows hears of each change, also of what another writer did', async () => {
+    const store = new MemoryMetaStore();
+    await commitChanges(store, [(await open(store)).put(record(1n, 'before'))]);
+    const heard: string[] = [];
+    const held = new HeldRecords(recordTable(store, 'd/', DatabaseRecord), idKey, ({ id }) => id, undefined, {
+      held: ({ id, name }) => heard.push(`${id} ${name}`),
+      forgotten: (id) => heard.push(`${id} gone`),
+    });
+    await held.load();
+    await commitChanges(store, [held.put(record(2n, 'own')), held.remove(1n)]);
+    await commitChanges(store, [(await open(store)).put(record(2n, 'theirs'))]);
+    await expect(commitChanges(store, [held.put(record(2n, 'late'))])).rejects.toMatchObject(conflict);
+    await commitChanges(store, [(await open(store)).remove(2n)]);
+    await expect(commitChanges(store, [held.put(record(2n, 'late'))])).rejects.toMatchObject(conflict);
+    expect(heard).toEqual(['1 before', '2 own', '1 gone', '2 theirs', '2 gone']);
+  });
   it('a guard refuses the change, and memory shows nothing of it', async () => {
     const store = new MemoryMetaStore();
     const first = await open(store);

@@ -16,11 +16,18 @@ export interface RecordChange {
   readonly refresh: () => Promise<void>;
 }
 
+/** What follows from records and is kept beside them: it hears of each change, also of those of another writer that were read anew. */
+export interface RecordFollower<Id, T> {
+  held?(record: T): void;
+  forgotten?(id: Id): void;
+}
+
 export class HeldRecords<Id, T> {
   readonly #table: RecordTable<T>;
   readonly #keyOf: (id: Id) => string;
   readonly #idOf: (record: T) => Id;
   readonly #groupOf: ((record: T) => bigint) | undefined;
+  readonly #follower: RecordFollower<Id, T>;
   readonly #records = new Map<Id, T>();
   readonly #revisions = new Map<Id, bigint>();
   /** Ids by group, each in the order of `records`. A list is a tenth of a map, and most groups have one record. */
@@ -32,11 +39,13 @@ export class HeldRecords<Id, T> {
     keyOf: (id: Id) => string,
     idOf: (record: T) => Id,
     groupOf?: (record: T) => bigint,
+    follower: RecordFollower<Id, T> = {},
   ) {
     this.#table = table;
     this.#keyOf = keyOf;
     this.#idOf = idOf;
     this.#groupOf = groupOf;
+    this.#follower = follower;
   }
 
   /** Every record as it was last read or written. */
@@ -101,6 +110,7 @@ export class HeldRecords<Id, T> {
     }
     this.#records.set(id, record);
     this.#revisions.set(id, revision);
+    this.#follower.held?.(record);
   }
 
   #forget(id: Id): void {
@@ -113,6 +123,7 @@ export class HeldRecords<Id, T> {
     }
     this.#records.delete(id);
     this.#revisions.delete(id);
+    this.#follower.forgotten?.(id);
   }
 }
 

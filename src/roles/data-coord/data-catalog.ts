@@ -39,6 +39,8 @@ export class DataCatalog {
   readonly #jobs: HeldRecords<bigint, ImportJob>;
   readonly #compactions: HeldRecords<bigint, CompactionJob>;
   readonly #epoch: HeldRecords<string, EpochRecord>;
+  /** The newest epoch that a channel ever had: each new one asks, and there may be ten thousand. */
+  #newestOfChannels = 1n;
 
   private constructor(store: MetaStore) {
     this.#store = store;
@@ -53,6 +55,11 @@ export class DataCatalog {
       (vchannel) => vchannel,
       ({ vchannel }) => vchannel,
       ({ collectionId }) => collectionId,
+      {
+        held: ({ epoch }) => {
+          if (epoch > this.#newestOfChannels) this.#newestOfChannels = epoch;
+        },
+      },
     );
     this.#jobs = new HeldRecords(
       recordTable(
@@ -112,9 +119,8 @@ export class DataCatalog {
 
   /** The newest that was ever given, at least 1. Folders from before it was kept know it by their channels only. */
   get newestEpoch(): bigint {
-    let newest = this.#epoch.records.get(EPOCH)?.epoch ?? 1n;
-    for (const channel of this.channels.values()) if (channel.epoch > newest) newest = channel.epoch;
-    return newest;
+    const kept = this.#epoch.records.get(EPOCH)?.epoch ?? 1n;
+    return kept > this.#newestOfChannels ? kept : this.#newestOfChannels;
   }
 
   /** To whom the newest epoch was given; 0n: nobody has it, or none knows. */

@@ -31,7 +31,7 @@ function world(limit?: number) {
     locks: { database: (name, task) => locks.run(name, task) },
     catalog: {
       byAlias: (_database, alias) => (alias === 'alias' ? ({} as never) : undefined),
-      collections: () => saved,
+      collectionCount: (name) => saved.filter((record) => record.database === name).length,
       database: (name) => DatabaseRecord.fromPartial({ name, properties }),
       saveCollection: async (...records) => {
         transactions.push(records.map(({ schema }) => schema?.name ?? ''));

@@ -17,7 +17,7 @@ interface Waiting {
 }
 
 interface CreateBatchesParts {
-  readonly catalog: Pick<DefinitionCatalog, 'byAlias' | 'collections' | 'database' | 'saveCollection'>;
+  readonly catalog: Pick<DefinitionCatalog, 'byAlias' | 'collectionCount' | 'database' | 'saveCollection'>;
   readonly locks: Pick<DdlLocks, 'database'>;
 }
 

@@ -19,6 +19,8 @@ interface CollectionKeys {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly vchannels: readonly string[];
+  /** The database among whose collections it counts; of one that is being dropped, none. */
+  readonly countsIn: string | undefined;
 }
 
 export class DefinitionCatalog {
@@ -30,6 +32,8 @@ export class DefinitionCatalog {
   readonly #byAlias = new Map<string, bigint>();
   /** Shards by physical channel, of collections in any state. */
   readonly #shards = new Map<string, number>();
+  /** Collections by database, without those that are being dropped. */
+  readonly #counts = new Map<string, number>();
   /** Under which keys of the maps above a collection is found. */
   readonly #keys = new Map<bigint, CollectionKeys>();
   readonly #databases: HeldRecords<bigint, DatabaseRecord>;
@@ -45,6 +49,8 @@ export class DefinitionCatalog {
       ),
       idKey,
       ({ id }) => id,
+      undefined,
+      { held: (record) => this.#remember(record), forgotten: (id) => this.#forgetKeys(id) },
     );
     this.#databases = new HeldRecords(
       recordTable(store, 'root-coord/database/db-info/', DatabaseRecord),
@@ -57,7 +63,6 @@ export class DefinitionCatalog {
     const catalog = new DefinitionCatalog(store, await UsersCatalog.open(store));
     await catalog.#collections.load();
     await catalog.#databases.load();
-    for (const record of catalog.collections()) catalog.#remember(record);
     return catalog;
   }
 
@@ -69,16 +74,18 @@ export class DefinitionCatalog {
     const aliases = isCreated(record) ? record.aliases.map((alias) => nameKey(record.database, alias)) : [];
     for (const alias of aliases) this.#byAlias.set(alias, record.id);
     this.#countShards(record.vchannels, 1);
-    this.#keys.set(record.id, { name: key, aliases, vchannels: record.vchannels });
+    const countsIn = record.state === 'dropping' ? undefined : record.database;
+    count(this.#counts, countsIn, 1);
+    this.#keys.set(record.id, { name: key, aliases, vchannels: record.vchannels, countsIn });
   }
 
   #countShards(vchannels: readonly string[], by: 1 | -1): void {
-    for (const vchannel of vchannels) {
-      const physical = physicalOf(vchannel);
-      const count = (this.#shards.get(physical) ?? 0) + by;
-      if (count === 0) this.#shards.delete(physical);
-      else this.#shards.set(physical, count);
-    }
+    for (const vchannel of vchannels) count(this.#shards, physicalOf(vchannel), by);
+  }
+
+  /** How many collections a database has, without those that are being dropped. */
+  collectionCount(database: string): number {
+    return this.#counts.get(database) ?? 0;
   }
 
   /** How many shards lie in each physical channel that has one. */
@@ -92,6 +99,7 @@ export class DefinitionCatalog {
     if (this.#byName.get(keys.name) === id) this.#byName.delete(keys.name);
     for (const alias of keys.aliases) if (this.#byAlias.get(alias) === id) this.#byAlias.delete(alias);
     this.#countShards(keys.vchannels, -1);
+    count(this.#counts, keys.countsIn, -1);
     this.#keys.delete(id);
   }
 
@@ -162,12 +170,10 @@ export class DefinitionCatalog {
       ...receipt(),
     ];
     await commitChanges(this.#store, changes, guards);
-    for (const record of records) this.#remember(record);
   }
 
-  async removeCollection(record: Collection): Promise<void> {
-    await commitChanges(this.#store, [this.#collections.remove(record.id)]);
-    this.#forgetKeys(record.id);
+  removeCollection(record: Collection): Promise<void> {
+    return commitChanges(this.#store, [this.#collections.remove(record.id)]);
   }
 
   databases(): readonly DatabaseRecord[] {
@@ -205,6 +211,14 @@ function nameMove(before: Collection | undefined, after: Collection): readonly N
   if (after.state === 'dropping') return [{ from }];
   const to = nameOf(after);
   return from.database === to.database && from.collection === to.collection ? [] : [{ from, to }];
+}
+
+/** @param key undefined: it counts nowhere */
+function count(counts: Map<string, number>, key: string | undefined, by: 1 | -1): void {
+  if (key === undefined) return;
+  const sum = (counts.get(key) ?? 0) + by;
+  if (sum === 0) counts.delete(key);
+  else counts.set(key, sum);
 }
 
 /** The physical channel of a shard. */

@@ -7,18 +7,15 @@ const COLLECTIONS_MAX = 65_536;
 
 /** To be asked before one more comes. @param coming others that come with it, before it @throws collection_limit */
 export function checkCollectionCount(
-  catalog: Pick<DefinitionCatalog, 'collections' | 'database'>,
+  catalog: Pick<DefinitionCatalog, 'collectionCount' | 'database'>,
   database: string,
   coming = 0,
 ): void {
-  const there = catalog
-    .collections()
-    .filter((record) => record.database === database && record.state !== 'dropping');
   const limit = Math.min(
     COLLECTIONS_MAX,
     collectionsMax(catalog.database(database).properties) ?? COLLECTIONS_MAX,
   );
-  if (there.length + coming < limit) return;
+  if (catalog.collectionCount(database) + coming < limit) return;
   throw new ElanusError(
     'collection_limit',
     `exceeded the limit number of collections[database=${database}][limit=${limit}]; drop some first`,
