@@ -21,7 +21,7 @@ export class AgeSeal {
       // Spans are measured here, by the clock that never steps; the timestamps of records are the oracle's.
       const now = platform.clock.monotonic();
       this.#shards.forgetReleased();
-      for (const open of this.#shards.all()) this.#sealDue(open, now);
+      for (const open of this.#shards.written()) this.#sealDue(open, now);
       this.start();
     });
   }

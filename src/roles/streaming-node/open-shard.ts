@@ -22,6 +22,8 @@ export interface OpenShardParts extends StreamingNodeParts {
   readonly startTimestamp: bigint;
   /** Asks for the target of a collection. */
   readonly askForTarget: (collectionId: bigint) => void;
+  /** It begins to hold rows or deletes. */
+  readonly onHolding: (open: OpenShard) => void;
   /** Lets go of what the log holds and nobody needs any more. */
   readonly truncate: (physical: PhysicalChannel) => void;
 }
@@ -47,6 +49,9 @@ export function openShard(
     allocateIds,
     hasRoom: parts.hasRoom,
     forwardDeletes: async (deletes) => open.current?.reader.forwardDeletes(deletes),
+    onHolding: () => {
+      if (open.current !== undefined) parts.onHolding(open.current);
+    },
     onSealed: () => open.current?.flush.request(),
   });
   const reader = new ShardReader({

@@ -19,6 +19,8 @@ export interface ShardParts {
   readonly allocateIds: (count: number) => Promise<bigint>;
   /** Brings deletes to the sealed segments that query-nodes serve; resolves when they hold. */
   readonly forwardDeletes: (deletes: Omit<BufferedDeletes, 'lsn' | 'appliedMs'>) => Promise<void>;
+  /** Rows or deletes came: from now on it may be not empty. */
+  readonly onHolding?: () => void;
   /** Something is ready to be written to files. */
   readonly onSealed: () => void;
   /** Whether the process has memory for what filters keep; it has when nobody counts it. */

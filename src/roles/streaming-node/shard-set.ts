@@ -9,6 +9,7 @@ import type { CallContext } from '#platform/transport.js';
 import type { ChannelRecord } from '#proto/elanus/data.js';
 import type { ChannelAssignment } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { HoldingShards } from './holding-shards.js';
 import { checkAgreement } from './log-agreement.js';
 import { type OpenShard, openShard } from './open-shard.js';
 import { PhysicalChannel } from './physical-channel.js';
@@ -21,8 +22,7 @@ export class ShardSet {
   readonly #parts: StreamingNodeParts;
   readonly #physical = new Map<string, PhysicalChannel>();
   readonly #shards = new Map<string, OpenShard>();
-  /** Shards while they are rebuilt: they take memory and serve nobody. */
-  readonly #rebuilding = new Set<OpenShard>();
+  readonly #holding = new HoldingShards();
   /** Channels whose records a log keeps until the catalog is known not to name them. */
   readonly #released = new Map<
     string,
@@ -37,14 +37,14 @@ export class ShardSet {
     this.#parts = parts;
   }
 
-  /** The shards that serve. */
-  all(): Iterable<OpenShard> {
-    return this.#shards.values();
+  /** Those that hold rows or deletes: of the ones that serve, and of the ones that are rebuilt. */
+  holding(): Iterable<OpenShard> {
+    return this.#holding;
   }
 
-  /** Those that take memory: the ones that serve, and the ones that are rebuilt. */
-  holding(): Iterable<OpenShard> {
-    return [...this.#shards.values(), ...this.#rebuilding];
+  /** Those that serve and hold rows or deletes. */
+  *written(): Iterable<OpenShard> {
+    for (const open of this.#holding) if (this.#shards.get(open.shard.channel.vchannel) === open) yield open;
   }
 
   /** Also one that failed or is being closed. */
@@ -202,6 +202,7 @@ export class ShardSet {
       startTimestamp: this.#startTimestamp,
       askForTarget: (collectionId: bigint) => this.askForTarget(collectionId),
       truncate: (log: PhysicalChannel) => this.#truncate(log),
+      onHolding: (open: OpenShard) => this.#holding.note(open),
     };
     return openShard(world, physical, assignment);
   }
@@ -234,7 +235,6 @@ export class ShardSet {
     assignments: readonly ChannelAssignment[],
   ): Promise<readonly OpenShard[]> {
     const open = assignments.map((assignment) => this.#openShard(physical, assignment));
-    for (const one of open) this.#rebuilding.add(one);
     try {
       const records = await physical.recover(open.map(({ shard }) => shard));
       this.#parts.platform.logger.info('wal_replayed', { records, shards: open.length });
@@ -242,8 +242,6 @@ export class ShardSet {
     } catch (error) {
       for (const { shard } of open) shard.close();
       throw error;
-    } finally {
-      for (const one of open) this.#rebuilding.delete(one);
     }
   }
 

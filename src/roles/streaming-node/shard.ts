@@ -118,6 +118,11 @@ export class Shard {
     return this.#bytes.total + this.#deleteBytes;
   }
 
+  /** It holds neither rows nor deletes. */
+  get isEmpty(): boolean {
+    return this.segments.size === 0 && this.#deletes.length === 0;
+  }
+
   /** Bytes that are not in files yet. */
   get unsavedBytes(): number {
     return this.#unsavedBytes.total + this.#deleteBytes;
@@ -214,6 +219,7 @@ export class Shard {
         const appliedMs = this.#parts.platform.clock.monotonic();
         this.#deletes.push({ keys, timestamp: record.timestamp, lsn, partitionId, appliedMs });
         this.#deleteBytes += columnBytes(keys);
+        this.#parts.onHolding?.();
         // Sealed segments first: a reader at the old timestamp sees neither half, one at the new timestamp both.
         if (!isReplay)
           await this.#parts.forwardDeletes({ keys: deletedKeys, timestamp: record.timestamp, partitionId });
@@ -273,24 +279,16 @@ export class Shard {
   #insert(insert: SegmentRows, timestamp: bigint, lsn: bigint, isReplay: boolean): void {
     if (isReplay && this.#parts.persistedSegmentIds.has(insert.segmentId)) return;
     assert(insert.rows !== undefined, `record ${lsn}: an insert without rows`);
-    let segment = this.segments.get(insert.segmentId);
+    const { segmentId: id, partitionId } = insert;
+    let segment = this.segments.get(id);
     const nowMs = this.#parts.platform.clock.monotonic();
     if (segment === undefined) {
-      const data =
-        this.#prepared.get(insert.segmentId) ??
-        this.#createSegment(insert.segmentId, insert.partitionId, insert.rows);
-      this.#prepared.delete(insert.segmentId);
-      segment = {
-        id: insert.segmentId,
-        partitionId: insert.partitionId,
-        data,
-        state: 'growing',
-        firstLsn: lsn,
-        firstTimestamp: timestamp,
-        createdMs: nowMs,
-        lastWriteMs: nowMs,
-      };
+      const data = this.#prepared.get(id) ?? this.#createSegment(id, partitionId, insert.rows);
+      this.#prepared.delete(id);
+      const first = { firstLsn: lsn, firstTimestamp: timestamp, createdMs: nowMs, lastWriteMs: nowMs };
+      segment = { id, partitionId, data, state: 'growing', ...first };
       this.segments.set(segment.id, segment);
+      this.#parts.onHolding?.();
     }
     segment.lastWriteMs = nowMs;
     // Nothing is kept of fields that were dropped since.

@@ -105,8 +105,8 @@ export class StreamingNode {
    */
   async flushAll(signal: AbortSignal): Promise<void> {
     await Promise.all(
-      [...this.#shards.all()].map(async ({ shard, physical, flush }) => {
-        if (shard.failure !== undefined || (shard.segments.size === 0 && shard.deletes.length === 0)) return;
+      [...this.#shards.written()].map(async ({ shard, physical, flush }) => {
+        if (shard.failure !== undefined) return;
         const written = async (): Promise<void> => {
           await shard.awaitCheckpoint(await physical.submit(shard, { kind: 'seal', segmentIds: [] }, 0));
         };
@@ -120,7 +120,7 @@ export class StreamingNode {
   /** Takes the memory that a write needs until its rows count themselves. @throws queue_full, memory_insufficient */
   #reserveMemory(collectionId: bigint, insertedBytes: number): Reservation {
     let bytes = 0;
-    for (const { shard } of this.#shards.all()) bytes += shard.unsavedBytes;
+    for (const { shard } of this.#shards.written()) bytes += shard.unsavedBytes;
     if (bytes > this.#parts.settings.growingBytesMax) {
       throw new ElanusError(
         'queue_full',
