@@ -41,7 +41,14 @@ const rootCoord = {
 } satisfies Table<typeof RootCoordDefinition>;
 
 const definitions = {
-  ...all('read', ['describeCollection', 'listCollections', 'indexStates', 'listDatabases', 'explain']),
+  ...all('read', [
+    'describeCollection',
+    'listCollections',
+    'definitionRevisions',
+    'indexStates',
+    'listDatabases',
+    'explain',
+  ]),
   ...all('read', ['listFileResources', 'readAnalyzer']),
   // What is there as it is asked for is a success.
   ...all('same', ['createCollection', 'createPartition', 'createIndex', 'flushCollection']),
@@ -76,14 +83,29 @@ const dataCoord = {
 } satisfies Table<typeof DataCoordDefinition>;
 
 const channelRegistry = {
-  ...all('read', ['listSegments', 'importState', 'listImportJobs', 'compactionState', 'explain']),
+  ...all('read', [
+    'listSegments',
+    'dataRevisions',
+    'importState',
+    'listImportJobs',
+    'compactionState',
+    'explain',
+  ]),
   ...all('same', ['acquireChannels', 'commitFlush', 'saveIndexFile', 'dropIndexFiles']),
   ...all('same', ['dropCollectionData', 'fillOutputs', 'abortImport', 'commitImport']),
   ...all('ends', ['compact']),
 } satisfies Table<typeof ChannelRegistryDefinition>;
 
 const streamingNode = {
-  ...all('read', ['search', 'retrieve', 'fetchRows', 'termStatistics', 'channelRows', 'segmentsInUse']),
+  ...all('read', [
+    'search',
+    'retrieve',
+    'fetchRows',
+    'termStatistics',
+    'channelRows',
+    'segmentsInUse',
+    'settledTargets',
+  ]),
   ...all('same', ['openChannel', 'closeChannel', 'sealChannel', 'awaitCheckpoint', 'syncTarget']),
   ...all('same', ['releaseTarget']),
   // Rows would be there twice.

@@ -137,6 +137,22 @@ export class DataCatalog {
     return this.#channels.of(collectionId);
   }
 
+  /**
+   * The newest revision of a segment or channel of the collection, and how many there are: whatever changes one raises the first, and whatever
+   * takes one away and leaves the first lowers a number, so no two states look alike.
+   */
+  revisionOf(collectionId: bigint) {
+    const segments = this.segmentsOf(collectionId);
+    const channels = this.channelsOf(collectionId);
+    let revision = 0n;
+    const consider = (one: bigint): void => {
+      if (one > revision) revision = one;
+    };
+    for (const { id } of segments) consider(this.#segments.revisionOf(id));
+    for (const { vchannel } of channels) consider(this.#channels.revisionOf(vchannel));
+    return { revision, segments: segments.length, channels: channels.length };
+  }
+
   jobsOf(collectionId: bigint): readonly ImportJob[] {
     return this.#jobs.of(collectionId);
   }

@@ -235,6 +235,9 @@ export class DataCoord {
         channels: this.#catalog.channelsOf(collectionId).map(channelRecord),
       };
     },
+    dataRevisions: async ({ collectionIds }) => ({
+      collections: collectionIds.map((id) => this.#catalog.revisionOf(id)),
+    }),
     saveIndexFile: async ({ segmentId, index }) => {
       if (index === undefined) throw new ElanusError('missing_parameter', 'SaveIndexFile: no index given');
       await this.#commits.saveIndexFile(segmentId, index);

@@ -12,6 +12,7 @@ export interface Loaded {
   /** A round is asked for and has not begun. */
   isQueued: boolean;
   readonly watch: LoadWatch;
+  readonly proof: LoadProof;
 }
 
 export const RETRY_MS_MIN = 20;
@@ -24,7 +25,16 @@ export const freshly = (definition: LoadDefinition, clock: Pick<Clock, 'now'>): 
   retryMs: RETRY_MS_MIN,
   isQueued: false,
   watch: new LoadWatch(clock),
+  proof: new LoadProof(),
 });
+
+/** The round that was asked for, or was to come after a pause. */
+export function beginRound(loaded: Loaded): void {
+  loaded.timer?.cancel();
+  loaded.timer = undefined;
+  loaded.isQueued = false;
+  loaded.proof.begin();
+}
 
 /** Loads that were asked for and have no record yet: there may be nobody who knows whether they fit. */
 export class AskedLoads {
@@ -43,6 +53,38 @@ export class AskedLoads {
 
   of(collectionId: bigint): Wait | undefined {
     return this.#waits.get(collectionId);
+  }
+}
+
+/** However long nothing changes, a whole round comes after this time, in ms: nothing rests on one proof for ever. */
+export const PROVED_MS_MAX = 1_800_000;
+
+/** On what the last round rested, if a look asked for that round and it succeeded. */
+export class LoadProof {
+  #asked: string | undefined;
+  #begun: string | undefined;
+  #basis: string | undefined;
+  #sinceMs = 0;
+
+  /** @param basis as it is before the round that is asked for; undefined: nobody knows */
+  ask(basis: string | undefined): void {
+    this.#asked = basis;
+  }
+
+  /** A round begins. Until it succeeds nothing is proved. */
+  begin(): void {
+    this.#begun = this.#asked;
+    this.#asked = undefined;
+    this.#basis = undefined;
+  }
+
+  served(nowMs: number): void {
+    this.#basis = this.#begun;
+    this.#sinceMs = nowMs;
+  }
+
+  holds(basis: string | undefined, nowMs: number): boolean {
+    return basis !== undefined && basis === this.#basis && nowMs - this.#sinceMs < PROVED_MS_MAX;
   }
 }
 

@@ -37,17 +37,15 @@ import { explainLoads } from './explain-loads.js';
 import { leftOutBy, refuseReplicas } from './left-out-fields.js';
 import { failureOf } from './load-failure.js';
 import { checkMemory, servedSegments, serveRound } from './load-round.js';
-import { AskedLoads, freshly, type Loaded, RETRY_MS_MAX, RETRY_MS_MIN } from './loaded.js';
+import { AskedLoads, beginRound, freshly, type Loaded, RETRY_MS_MAX, RETRY_MS_MIN } from './loaded.js';
 import { chooseMoves } from './move-segments.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
 import { SlowLook } from './slow-look.js';
 import { endedSoon } from './small-load.js';
+import { SteadyLooks } from './steady-looks.js';
 
 export interface QueryCoordSettings {
-  /**
-   * Between two looks whether all that is loaded is served, in ms; with more than 64 collections for each half second of it, longer. Notices
-   * make it sooner; this is for those that got lost.
-   */
+  /** Between two looks whether all that is loaded is served, in ms. Notices make it sooner; this is for those that got lost. */
   readonly targetCheckIntervalMs: number;
 }
 
@@ -98,11 +96,13 @@ export class QueryCoord {
         for (const id of this.#loaded.keys()) this.#syncSoon(id);
       },
     });
-    this.#check = new SlowLook(platform.timers, settings.targetCheckIntervalMs, this.#loaded, (id) => {
-      // One that waits for its next attempt, or is being synced, is looked at anyway.
-      const loaded = this.#loaded.get(id);
-      if (loaded?.timer === undefined && loaded?.isQueued === false) this.#syncSoon(id);
+    const looks = new SteadyLooks({
+      ...{ platform, peers, distribution: this.#distribution, loaded: this.#loaded },
+      nodesOf: (resourceGroup) => this.#servingNodes(resourceGroup),
+      syncSoon: (id) => this.#syncSoon(id),
     });
+    const { targetCheckIntervalMs: intervalMs } = settings;
+    this.#check = new SlowLook(platform.timers, intervalMs, this.#loaded, (ids) => looks.look(ids));
   }
 
   /** It knows what is loaded before it is asked: a load that it does not know would be answered as none, and its release as done. */
@@ -143,9 +143,7 @@ export class QueryCoord {
   async #sync(collectionId: bigint): Promise<void> {
     const loaded = this.#loaded.get(collectionId);
     if (loaded === undefined || this.#closed) return;
-    loaded.timer?.cancel();
-    loaded.timer = undefined;
-    loaded.isQueued = false;
+    beginRound(loaded);
     try {
       await serveRound(
         {
@@ -158,6 +156,7 @@ export class QueryCoord {
       loaded.load = moveLoad(loaded.load, { kind: 'served' });
       loaded.retryMs = RETRY_MS_MIN;
       loaded.watch.served();
+      loaded.proof.served(this.#platform.clock.monotonic());
     } catch (error) {
       if (this.#loaded.get(collectionId) !== loaded || this.#closed) return;
       const failure = failureOf(error, loaded.load.failure);

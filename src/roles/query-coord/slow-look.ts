@@ -1,25 +1,24 @@
-// Looks at everything once in a while, some at a time. Many at once would be a burst of calls, and a heap that grows for it and stays large.
+// Looks at everything once in an interval, some at a time: a look at very many at once would hold up whatever else there is to do.
 import type { Timer, Timers } from '#platform/time.js';
 
-/** What is looked at together. */
+/** What is looked at together, until there are too many of them for the shortest pause. */
 export const LOOK_MAX = 64;
-/** Very many take longer than an interval to be looked at, so that an idle database stays one. */
 export const LOOK_PAUSE_MS_MIN = 500;
 
 export class SlowLook {
   readonly #timers: Timers;
   readonly #intervalMs: number;
   readonly #all: ReadonlyMap<bigint, unknown>;
-  readonly #look: (id: bigint) => void;
+  readonly #look: (ids: readonly bigint[]) => void;
   #due: bigint[] = [];
   #timer: Timer | undefined;
 
-  /** @param look of what may be gone meanwhile */
+  /** @param look of what may be gone meanwhile; never of none */
   constructor(
     timers: Timers,
     intervalMs: number,
     all: ReadonlyMap<bigint, unknown>,
-    look: (id: bigint) => void,
+    look: (ids: readonly bigint[]) => void,
   ) {
     this.#timers = timers;
     this.#intervalMs = intervalMs;
@@ -28,11 +27,12 @@ export class SlowLook {
   }
 
   start(): void {
-    const slices = Math.max(1, Math.ceil(this.#all.size / LOOK_MAX));
-    const pauseMs = Math.max(this.#intervalMs / slices, Math.min(this.#intervalMs, LOOK_PAUSE_MS_MIN));
-    this.#timer = this.#timers.after(pauseMs, () => {
+    const slicesMax = Math.max(1, Math.floor(this.#intervalMs / LOOK_PAUSE_MS_MIN));
+    const slices = Math.max(1, Math.min(slicesMax, Math.ceil(this.#all.size / LOOK_MAX)));
+    this.#timer = this.#timers.after(this.#intervalMs / slices, () => {
       if (this.#due.length === 0) this.#due = [...this.#all.keys()];
-      for (const id of this.#due.splice(0, LOOK_MAX)) this.#look(id);
+      const ids = this.#due.splice(0, Math.max(LOOK_MAX, Math.ceil(this.#all.size / slices)));
+      if (ids.length > 0) this.#look(ids);
       this.start();
     });
   }

@@ -118,6 +118,11 @@ export class DefinitionCatalog {
     return this.#collections.records.get(id);
   }
 
+  /** Rises with every change of its record; 0n: there is none. */
+  revisionOf(id: bigint): bigint {
+    return this.#collections.revisionOf(id);
+  }
+
   byName(database: string, name: string): Collection | undefined {
     const id = this.#byName.get(nameKey(database, name));
     return id === undefined ? undefined : this.#collections.records.get(id);

@@ -10,7 +10,7 @@ import {
 import { finishedFile } from '#model/states/index-file.js';
 import type { CollectionRecord, IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema, FunctionSchema } from '#proto/milvus/schema.js';
-import type { IndexFailure } from './index-failures.js';
+import type { IndexFailure } from '#roles/root-coord/indexes/index-failures.js';
 
 export interface CurrentBuild extends Wait {
   readonly segmentId: bigint;

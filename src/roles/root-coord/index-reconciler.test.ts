@@ -24,7 +24,9 @@ const collection = parseCollection(
   }),
 );
 
-async function setUp(nowMs?: () => number) {
+/** Rounds come from notices and from the pauses only. */
+const NEVER_MS = 3_600_000;
+async function setUp(nowMs?: () => number, intervalMs = NEVER_MS) {
   const cluster = simulatedCluster(3);
   const opened = openMemoryPlatform({ cluster, host: 'root' });
   const platform = nowMs === undefined ? opened : { ...opened, clock: { now: nowMs, monotonic: nowMs } };
@@ -36,6 +38,8 @@ async function setUp(nowMs?: () => number) {
   );
   const failing = new Map<bigint, Error>();
   const tries: [segmentId: bigint, atMs: number][] = [];
+  const lists = { count: 0 };
+  const revision = { revision: 1n, segments: 3, channels: 1 };
   const during: { build?: () => Promise<void> } = {};
   let ids = 0n;
   function client<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): Client<D> {
@@ -62,7 +66,13 @@ async function setUp(nowMs?: () => number) {
       },
     }),
     channelRegistry: client(ChannelRegistryDefinition, {
-      listSegments: async () => ({ segments: [...segments.values()] }),
+      listSegments: async () => {
+        lists.count++;
+        return { segments: [...segments.values()] };
+      },
+      dataRevisions: async ({ collectionIds }) => ({
+        collections: collectionIds.map(() => ({ ...revision })),
+      }),
       dropIndexFiles: async ({ segmentId, indexId }) => {
         const segment = segments.get(segmentId);
         if (segment !== undefined)
@@ -81,8 +91,7 @@ async function setUp(nowMs?: () => number) {
     }),
     queryCoord: client(QueryCoordDefinition, { segmentsChanged: async () => ({}) }),
     allocateId: async () => ++ids,
-    // Rounds come from notices and from the pauses only.
-    intervalMs: 3_600_000,
+    intervalMs,
   });
   return {
     cluster,
@@ -93,12 +102,32 @@ async function setUp(nowMs?: () => number) {
     failing,
     tries,
     during,
+    lists,
+    revision,
     state: async () => (await cluster.world.runUntil(reconciler.states(collection)))[0],
     run: (ms: number) => cluster.world.advance(ms),
   };
 }
 
 describe('index reconciler', () => {
+  it('its loop lists the segments of a collection until it found nothing missing, then when something changed', async () => {
+    const { reconciler, run, tries, failing, lists, revision } = await setUp(undefined, 1000);
+    failing.set(2n, new ElanusError('invalid_parameter', 'no such type'));
+    reconciler.start();
+    await run(3500);
+    expect(tries.map(([id]) => id)).toEqual([1n, 2n, 3n]);
+    expect(lists.count).toBe(3);
+    failing.clear();
+    await run(5000);
+    expect(tries.map(([id]) => id)).toEqual([1n, 2n, 3n, 2n]);
+    const settled = lists.count;
+    await run(5000);
+    expect(lists.count).toBe(settled);
+    revision.revision++;
+    await run(5000);
+    expect(lists.count).toBe(settled + 1);
+    reconciler.stop();
+  });
   it('builds what is missing, each once', async () => {
     const { reconciler, run, tries, state } = await setUp();
     reconciler.collectionChanged(7n);

@@ -19,12 +19,13 @@ import type {
   QueryCoordDefinition,
 } from '#proto/elanus/roles.js';
 import { IndexState } from '#proto/milvus/common.js';
+import { IndexFailures } from '#roles/root-coord/indexes/index-failures.js';
+import { SettledIndexes } from '#roles/root-coord/indexes/settled-indexes.js';
 import { type RoleNodes, waitsForNode } from '#rpc/role-nodes.js';
 import type { Client } from '#rpc/service.js';
 import type { DataCoordBroker } from './data-coord-broker.js';
 import type { DefinitionCatalog } from './definition-catalog.js';
 import { type CurrentBuild, explainIndexes, isMissing, isOlder } from './explain-indexes.js';
-import { IndexFailures } from './index-failures.js';
 
 export interface IndexReconcilerParts {
   readonly platform: Platform;
@@ -44,6 +45,7 @@ export class IndexReconciler {
   readonly #parts: IndexReconcilerParts;
   readonly #building = new Mutex();
   readonly #failures = new IndexFailures();
+  readonly #settled: SettledIndexes;
   #timer: Timer | undefined;
   readonly #closing = new AbortController();
   #underWay: string | undefined;
@@ -54,6 +56,7 @@ export class IndexReconciler {
 
   constructor(parts: IndexReconcilerParts) {
     this.#parts = parts;
+    this.#settled = new SettledIndexes(parts);
   }
 
   start(): void {
@@ -63,10 +66,14 @@ export class IndexReconciler {
   #schedule(): void {
     if (this.#closing.signal.aborted) return;
     this.#timer = this.#parts.platform.timers.after(this.#parts.intervalMs, () => {
-      for (const collection of this.#parts.catalog.collections())
-        if (collection.indexes.length > 0) this.collectionChanged(collection.id);
-      this.#schedule();
+      void this.#lookAtAll().finally(() => this.#schedule());
     });
+  }
+
+  async #lookAtAll(): Promise<void> {
+    const indexed = this.#parts.catalog.collections().filter(({ indexes }) => indexes.length > 0);
+    for await (const { collectionId, basis } of this.#settled.unsettled(indexed.map(({ id }) => id)))
+      this.#run(collectionId, undefined, basis);
   }
 
   /** Begins nothing more and cancels what is under way. A build ends at its next step, which takes a while on a busy machine. */
@@ -94,16 +101,18 @@ export class IndexReconciler {
     this.#run(collectionId, undefined);
   }
 
-  #run(collectionId: bigint, segmentIds: readonly bigint[] | undefined): void {
+  /** @param basis what a look at all of its segments rests on */
+  #run(collectionId: bigint, segmentIds: readonly bigint[] | undefined, basis?: string): void {
     const look = { collectionId, sinceMs: this.#parts.platform.clock.now() };
     this.#looks.add(look);
     this.#building
       .run(async () => {
         if (this.#closing.signal.aborted) return;
         this.#underWay = `a look at the segments of collection ${collectionId}`;
-        await this.#reconcile(collectionId, segmentIds).finally(() => {
+        const isWhole = await this.#reconcile(collectionId, segmentIds).finally(() => {
           this.#underWay = undefined;
         });
+        if (isWhole && basis !== undefined) this.#settled.note(collectionId, basis);
       })
       .catch((error: unknown) =>
         this.#parts.platform.logger.warn('index_round_failed', { collectionId, reason: messageOf(error) }),
@@ -111,9 +120,10 @@ export class IndexReconciler {
       .finally(() => this.#looks.delete(look));
   }
 
-  async #reconcile(collectionId: bigint, only: readonly bigint[] | undefined): Promise<void> {
+  /** @returns whether it found nothing missing */
+  async #reconcile(collectionId: bigint, only: readonly bigint[] | undefined): Promise<boolean> {
     const collection = this.#parts.catalog.byId(collectionId);
-    if (collection === undefined || !isCreated(collection) || collection.indexes.length === 0) return;
+    if (collection === undefined || !isCreated(collection) || collection.indexes.length === 0) return false;
     const flushed = only ?? (await this.#parts.broker.getFlushedSegments(collectionId, ALL_PARTITIONS));
     const segments = new Map(
       (await this.#parts.channelRegistry.listSegments({ collectionId })).segments.map((segment) => [
@@ -132,11 +142,15 @@ export class IndexReconciler {
       if (segment === undefined || segment.isLevelZero) continue;
       for (const index of collection.indexes) {
         if (finishedFile(segment.indexes, index.id) !== undefined || isOlder(segment, index)) continue;
-        if (this.#closing.signal.aborted) return;
+        if (this.#closing.signal.aborted) return false;
         if (await this.#tryBuild(collection, segment, index, only !== undefined)) built++;
       }
     }
     if (built > 0) await this.#parts.queryCoord.segmentsChanged({ collectionId });
+    const facts = { rowsMin: this.#parts.rowsMin, schema: collection.schema };
+    const lacks = (segment: SegmentRecord): boolean =>
+      !segment.isLevelZero && collection.indexes.some((index) => isMissing(segment, index, facts));
+    return ![...segments.values()].some(lacks);
   }
 
   /** A build that fails is noted and tried again after a pause; the others go on. @returns whether a file was built */

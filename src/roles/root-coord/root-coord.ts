@@ -251,6 +251,9 @@ export class RootCoord {
           .filter((record) => record.database === database && isCreated(record)),
       };
     },
+    definitionRevisions: async ({ collectionIds }) => ({
+      revisions: collectionIds.map((id) => this.#catalog.revisionOf(id)),
+    }),
     createPartition: async (ref) => {
       await this.#parts().ddl.partitions.create(ref);
       return {};

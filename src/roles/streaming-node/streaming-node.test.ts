@@ -171,6 +171,20 @@ describe('streaming-node', () => {
     times.push((await again.run(append(again, [9n]))).timestamp);
     expect(times).toEqual([...new Set(times)].sort((a, b) => (a < b ? -1 : 1)));
   });
+  it('says which target it has settled, and of none after a release or a restart', async () => {
+    const running = await fresh();
+    const settled = async ({ calls, run }: Running) =>
+      (await run(calls.settledTargets({ vchannels: [CHANNEL, 'unknown'] }))).versions;
+    expect(await settled(running)).toEqual([0n, 0n]);
+    const version = running.facts.clock + 1n;
+    const target = { vchannel: CHANNEL, partitionIds: [70n], schema, version };
+    await running.run(running.calls.syncTarget(target));
+    expect(await settled(running)).toEqual([version, 0n]);
+    await running.run(running.calls.releaseTarget({ vchannel: CHANNEL }));
+    expect(await settled(running)).toEqual([0n, 0n]);
+    await running.run(running.calls.syncTarget({ ...target, version: version + 1n }));
+    expect(await settled(await restart(running))).toEqual([0n, 0n]);
+  });
   it('writes sealed rows to files once, and does not replay them', async () => {
     const running = await fresh();
     await running.run(append(running, [1n, 2n, 3n]));

@@ -236,6 +236,9 @@ export class StreamingNode {
     segmentsInUse: async ({ vchannel, segmentIds, version }) => ({
       segmentIds: this.#shards.serving(vchannel).reader.inUse(segmentIds, version),
     }),
+    settledTargets: async ({ vchannels }) => ({
+      versions: vchannels.map((vchannel) => this.#shards.get(vchannel)?.reader.settledVersion ?? 0n),
+    }),
     channelRows: async ({ vchannel }) => {
       const { shard, flush } = this.#shards.serving(vchannel);
       const { segments, schema } = shard;

@@ -9,6 +9,7 @@ import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
 import type { Shard } from '#roles/streaming-node/shard.js';
 import type { Client } from '#rpc/service.js';
+import { isDiskFile } from '#segment/files/disk-file-record.js';
 
 export interface ServedSegment {
   readonly record: SegmentRecord;
@@ -28,6 +29,8 @@ export interface ServedState {
   schema: CollectionSchema;
   /** Some target was loaded whole. */
   isLoaded: boolean;
+  /** The newest target, by its version, once nothing of it is left to do; 0n: something is. */
+  settled: bigint;
   /** Rises when everything served is given up: a target that was being loaded then must not go live. */
   life: number;
 }
@@ -37,6 +40,7 @@ export const nothingServed = (schema: CollectionSchema): ServedState => ({
   replaced: new LazyMap(),
   schema,
   isLoaded: false,
+  settled: 0n,
   life: 0,
 });
 
@@ -66,6 +70,50 @@ export function withLoadedIndexes(request: SyncTargetRequest): SyncTargetRequest
       segment: target.segment && { ...target.segment, indexes: target.segment.indexes.filter(isLoaded) },
     })),
   };
+}
+
+/** What of the target is not served yet, entered as loading, and what may have other index files than before. */
+export function enterLoads(
+  { served }: Pick<ServedState, 'served'>,
+  { segments }: SyncTargetRequest,
+  heldHeirs: ReadonlySet<bigint>,
+): { readonly loads: readonly ServedSegment[]; readonly changed: readonly SegmentRecord[] } {
+  const loads: ServedSegment[] = [];
+  const changed: SegmentRecord[] = [];
+  for (const { segment } of segments) {
+    if (segment === undefined) continue;
+    const before = served.get(segment.id);
+    const indexKeys = keysOfIndexes(segment);
+    if (before !== undefined) {
+      // Served without a break: its index files may have come or gone meanwhile, the rows are the same.
+      if (before.indexKeys !== indexKeys || hasDiskFile(segment)) changed.push(segment);
+      continue;
+    }
+    if (heldHeirs.has(segment.id)) continue;
+    const fresh: ServedSegment = { record: segment, waiting: [], isLive: false, indexKeys: '' };
+    if (indexKeys !== '') changed.push(segment);
+    served.set(segment.id, fresh);
+    loads.push(fresh);
+  }
+  return { loads, changed };
+}
+
+/** Damage of a file that is read while it is searched shows only then: its reader reports it when it is asked to load it again. */
+const hasDiskFile = ({ indexes }: SegmentRecord): boolean => indexes.some((file) => isDiskFile(file.key));
+
+/** Sent again, the target would change nothing: each segment is read with its indexes, and none that was replaced is read still. */
+export function isSettled(
+  { served, replaced }: Pick<ServedState, 'served' | 'replaced'>,
+  { segments }: SyncTargetRequest,
+  growing: { keys(): Iterable<bigint> },
+): boolean {
+  if (served.size !== segments.length) return false;
+  for (const id of growing.keys()) if (replaced.has(id)) return false;
+  return segments.every(({ segment }) => {
+    const one = segment && served.get(segment.id);
+    if (segment === undefined || one === undefined) return false;
+    return one.isLive && one.indexKeys === keysOfIndexes(segment) && !hasDiskFile(segment);
+  });
 }
 
 export const outdated = (why: string): ElanusError =>

@@ -17,16 +17,15 @@ import type { SyncTargetRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { encodeDeletes, type ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
 import { backgroundContext } from '#rpc/service.js';
-import { isDiskFile } from '#segment/files/disk-file-record.js';
 import { type HeldBack, heldBack } from './handover.js';
 import { checkCovered, type PinnedPage, PinnedReads } from './pinned-reads.js';
 import { ReadableFrom, rowsGone } from './readable-from.js';
 import { SegmentLoads } from './segment-loads.js';
 import {
-  keysOfIndexes,
+  enterLoads,
+  isSettled,
   nothingServed,
   outdated,
-  type ServedSegment,
   type ServedSegmentsParts,
   type ServedState,
   withLoadedIndexes,
@@ -71,6 +70,11 @@ export class ServedSegments {
 
   get isLoaded(): boolean {
     return this.#partitions !== undefined;
+  }
+
+  /** The version of the target that is served, when nothing of it is left to do; 0n: it is to be sent again. */
+  get settledVersion(): bigint {
+    return this.isLoaded ? this.#state.settled : 0n;
   }
 
   /** Indexes of the newest target. */
@@ -246,12 +250,13 @@ export class ServedSegments {
     if (unknown !== undefined) throw outdated(`segment ${unknown} was flushed after this target was made`);
     await this.#leaveOut(request.leftOutFieldIds);
     this.#version = request.version;
+    this.#state.settled = 0n;
     this.#indexes = request.indexes;
     this.#unseen.clear();
     // From the same turn as the check: a delete that is flushed while segments load is in no file that this target names.
     const buffered = encodeDeletes(this.#parts.shard.deletes);
     this.#state.replaced = new Map(request.replaced.map((one) => [one.id, one]));
-    const { loads, changed } = this.#compare(request, this.#heldBack(request, []).heirs);
+    const { loads, changed } = enterLoads(this.#state, request, this.#heldBack(request, []).heirs);
     const deleteIds = request.deleteSegments.map(({ id }) => id);
     const { tooLarge, missing } = await this.#passingBy(deleteIds, () =>
       this.#loads.loadAll(loads, request, buffered, context),
@@ -269,6 +274,7 @@ export class ServedSegments {
     for (const segment of changed)
       if (this.#state.served.has(segment.id)) await this.#loads.loadIndexes(segment, context);
     if (tooLarge !== undefined) throw tooLarge;
+    if (isSettled(this.#state, request, this.#parts.shard.segments)) this.#state.settled = request.version;
   }
 
   /** Segments that were loaded with other fields go: the target that follows brings them anew. */
@@ -316,36 +322,6 @@ export class ServedSegments {
     );
     this.#forgetSaved((id) => this.#left.has(id));
     return gone;
-  }
-
-  /** What of the target is not served yet, entered as loading, and what may have other index files than before. */
-  #compare(
-    { segments }: SyncTargetRequest,
-    heldHeirs: ReadonlySet<bigint>,
-  ): {
-    readonly loads: readonly ServedSegment[];
-    readonly changed: readonly SegmentRecord[];
-  } {
-    const loads: ServedSegment[] = [];
-    const changed: SegmentRecord[] = [];
-    for (const { segment } of segments) {
-      if (segment === undefined) continue;
-      const served = this.#state.served.get(segment.id);
-      const indexKeys = keysOfIndexes(segment);
-      if (served !== undefined) {
-        // Served without a break: its index files may have come or gone meanwhile, the rows are the same. Of a file that is read while
-        // it is searched, damage shows only then: its reader reports it when it is asked to load it.
-        if (served.indexKeys !== indexKeys || segment.indexes.some((file) => isDiskFile(file.key)))
-          changed.push(segment);
-        continue;
-      }
-      if (heldHeirs.has(segment.id)) continue;
-      const fresh: ServedSegment = { record: segment, waiting: [], isLive: false, indexKeys: '' };
-      if (indexKeys !== '') changed.push(segment);
-      this.#state.served.set(segment.id, fresh);
-      loads.push(fresh);
-    }
-    return { loads, changed };
   }
 
   /** Asks the query-node whether it still holds what it serves: one that restarted holds nothing. */

@@ -67,6 +67,11 @@ export class ShardReader {
     this.#retrieve = new ShardRetrieve({ ...parts, served: this.#served });
   }
 
+  /** See ServedSegments. */
+  get settledVersion(): bigint {
+    return this.#served.settledVersion;
+  }
+
   get isLoaded(): boolean {
     return this.#served.isLoaded;
   }

@@ -1,0 +1,86 @@
+// Looks from time to time whether loaded collections are still as their last round left them, many with three calls. A round describes a
+// collection, lists its segments and sends its shards their target: for thousands that nobody touches that is more than all else a database
+// does at rest. So a look asks for a round only where something that the last one rested on has changed, or a shard has not kept what it was sent.
+import { messageOf } from '#base/errors.js';
+import type { Platform } from '#platform/platform.js';
+import type { Distribution } from './distribution.js';
+import type { Loaded } from './loaded.js';
+import type { QueryCoordPeers } from './query-coord-peers.js';
+
+/** Rounds that one look asks for. Many at once would be a burst of calls, and a heap that grows for it and stays large. */
+export const ROUNDS_MAX = 64;
+
+export interface SteadyLooksParts {
+  readonly platform: Pick<Platform, 'clock' | 'logger'>;
+  readonly peers: Pick<QueryCoordPeers, 'channelRegistry' | 'definitions' | 'streamingNode'>;
+  readonly distribution: Distribution;
+  readonly loaded: ReadonlyMap<bigint, Loaded>;
+  /** The query-nodes that may serve the collections of a resource group. */
+  readonly nodesOf: (resourceGroup: string) => readonly bigint[];
+  readonly syncSoon: (collectionId: bigint) => void;
+}
+
+export class SteadyLooks {
+  readonly #parts: SteadyLooksParts;
+
+  constructor(parts: SteadyLooksParts) {
+    this.#parts = parts;
+  }
+
+  async look(ids: readonly bigint[]): Promise<void> {
+    const { platform, syncSoon } = this.#parts;
+    const resting = ids.filter((id) => this.#isResting(id));
+    const bases = await this.#bases(resting).catch((error: unknown) => {
+      platform.logger.debug('load_look_failed', { reason: messageOf(error) });
+      return new Map<bigint, string>();
+    });
+    const nowMs = platform.clock.monotonic();
+    const proved = resting.filter((id) => this.#parts.loaded.get(id)?.proof.holds(bases.get(id), nowMs));
+    const kept = await this.#kept(proved).catch(() => new Set<bigint>());
+    const due = resting.filter((id) => !kept.has(id) && this.#isResting(id));
+    for (const id of due.slice(0, ROUNDS_MAX)) {
+      this.#parts.loaded.get(id)?.proof.ask(bases.get(id));
+      syncSoon(id);
+    }
+  }
+
+  /** One that waits for its next attempt, or for the round that is asked for, is looked at anyway. */
+  #isResting(id: bigint): boolean {
+    const loaded = this.#parts.loaded.get(id);
+    return loaded !== undefined && loaded.timer === undefined && !loaded.isQueued;
+  }
+
+  /** What a round of each would rest on. A round that begins later reads what is as new, or newer: then the next look finds it changed. */
+  async #bases(ids: readonly bigint[]): Promise<Map<bigint, string>> {
+    if (ids.length === 0) return new Map();
+    const { peers, loaded, nodesOf } = this.#parts;
+    const collectionIds = [...ids];
+    const [{ revisions }, { collections }] = await Promise.all([
+      peers.definitions.definitionRevisions({ collectionIds }),
+      peers.channelRegistry.dataRevisions({ collectionIds }),
+    ]);
+    const bases = new Map<bigint, string>();
+    for (const [at, id] of ids.entries()) {
+      const [definition, data] = [revisions[at], collections[at]];
+      const group = loaded.get(id)?.definition.resourceGroup;
+      if (definition === undefined || data === undefined || group === undefined) continue;
+      const { revision, segments, channels } = data;
+      bases.set(id, `${definition} ${revision} ${segments} ${channels} ${nodesOf(group).join()}`);
+    }
+    return bases;
+  }
+
+  /** Those of which every shard serves what the last round sent it, and has nothing left to do. */
+  async #kept(ids: readonly bigint[]): Promise<ReadonlySet<bigint>> {
+    const { distribution, peers } = this.#parts;
+    const kept = new Set(ids);
+    const sent = ids.flatMap((id) =>
+      distribution.channelsOf(id).map(([vchannel, { version }]) => ({ id, vchannel, version })),
+    );
+    if (sent.length === 0) return kept;
+    const vchannels = sent.map(({ vchannel }) => vchannel);
+    const { versions } = await peers.streamingNode.settledTargets({ vchannels });
+    for (const [at, { id, version }] of sent.entries()) if (versions[at] !== version) kept.delete(id);
+    return kept;
+  }
+}
