@@ -15,6 +15,7 @@ import type { RoleName } from '#rpc/role-names.js';
 import { LocalCalls, type LocalCallsParts } from '#server/in-process/local-calls.js';
 import { restHandler, restPaths } from '#server/rest/rest-handler.js';
 import type { Config } from './config.js';
+import { healthMethods } from './grpc-health.js';
 import { httpHandler } from './http-endpoints.js';
 import { NodeParts } from './node-parts.js';
 import { type CloseLimits, type CloseOptions, defaultCloseLimits } from './node-stop.js';
@@ -187,7 +188,7 @@ function openPublicListener(
   return platform.transport.listen({
     host: config.host,
     port: config.port,
-    methods: grpcMethods(),
+    methods: new Map([...grpcMethods(), ...healthMethods(health)]),
     http: httpHandler(platform, { health, onScrape: () => memory.publish(), rest, restPaths: paths }),
     httpBodyPaths: paths,
     receiveBytesMax: config.receiveBytesMax,
