@@ -2,6 +2,7 @@
 // slow requests, idle connections and answers that nobody reads end by time.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { deferred } from '#base/async.js';
 import { type ErrorKey, errorSpecs, messageOf } from '#base/errors.js';
 import type { HttpRequest, HttpResponse } from '#platform/transport.js';
 import { BodyBytes } from './body-bytes.js';
@@ -32,9 +33,15 @@ const CONNECTION_BYTES = 32 * 1024;
 interface Connection {
   /** Requests under way: idle keep-alive sockets may be cut at once when closing. */
   busy: number;
+  /** A call of it is made; no time of the connection runs then. */
+  isWorking: boolean;
   /** When it is cut, in ms of the monotonic clock, unless data comes before. */
   endMs: number;
   readonly charge: Charge;
+  /** What ends each request under way. Of those whose answers wait for others Node 20 says nothing when the connection is gone. */
+  readonly ends: Set<() => void>;
+  /** The request that came last is over. */
+  last: Promise<void>;
 }
 
 export class HttpFront {
@@ -63,10 +70,14 @@ export class HttpFront {
   accept(socket: Socket): void {
     const charge = this.#limits.held.charge();
     if (!charge.resize(CONNECTION_BYTES)) return void socket.destroy();
-    this.#connections.set(socket, { busy: 0, endMs: performance.now() + FIRST_REQUEST_MS, charge });
+    const ends = new Set<() => void>();
+    const endMs = performance.now() + FIRST_REQUEST_MS;
+    const last = Promise.resolve();
+    this.#connections.set(socket, { busy: 0, isWorking: false, endMs, charge, ends, last });
     socket.once('close', () => {
       this.#connections.delete(socket);
       charge.release();
+      for (const end of ends) end();
     });
     this.#server.emit('connection', socket);
     socket.resume();
@@ -114,11 +125,18 @@ export class HttpFront {
     if (connection === undefined) return;
     const charge = this.#limits.held.charge();
     const gone = new AbortController();
-    response.once('close', () => {
+    const { last: before } = connection;
+    const over = deferred<void>();
+    connection.last = over.promise;
+    const end = (): void => {
+      if (!connection.ends.delete(end)) return;
       charge.release();
       // An abort makes an error with its stack, so a client that got its answer hears nothing.
       if (!response.writableFinished) gone.abort();
-    });
+      over.resolve();
+    };
+    connection.ends.add(end);
+    response.once('close', end);
     let answer: HttpResponse;
     let isLast = this.#closing;
     try {
@@ -129,14 +147,23 @@ export class HttpFront {
       } else if (handler === undefined) answer = text(404, 'this port serves gRPC only\n');
       else {
         isLast ||= hasBody(request) && body.length === 0;
+        if (connection.isWorking) connection.endMs = Number.POSITIVE_INFINITY;
+        // What is sent without waiting for answers takes effect in the order in which it was sent.
+        await before;
+        if (gone.signal.aborted) return;
         // The client has done its part; calls have deadlines of their own.
         connection.endMs = Number.POSITIVE_INFINITY;
-        answer = await this.#turn.run(() => handler(requestOf(request, body, gone.signal)));
+        connection.isWorking = true;
+        answer = await this.#turn
+          .run(() => handler(requestOf(request, body, gone.signal)))
+          .finally(() => {
+            connection.isWorking = false;
+          });
       }
     } catch (error) {
       answer = text(500, `${messageOf(error)}\n`);
     }
-    if (response.destroyed) return;
+    if (response.destroyed || gone.signal.aborted) return;
     connection.endMs = performance.now() + REQUEST_MS;
     write(response, this.#fitting(answer, charge), isLast || this.#closing);
     if (!isLast) return;
