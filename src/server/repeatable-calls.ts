@@ -52,6 +52,8 @@ const definitions = {
   ...all('read', ['listFileResources', 'readAnalyzer']),
   // What is there as it is asked for is a success.
   ...all('same', ['createCollection', 'createPartition', 'createIndex', 'flushCollection']),
+  // With the id of the job, which the caller gives.
+  ...all('same', ['importFiles']),
   ...all('receipt', [
     'dropCollection',
     'dropPartition',
@@ -62,7 +64,6 @@ const definitions = {
   ]),
   ...all('receipt', ['createAlias', 'alterAlias', 'dropAlias', 'createDatabase', 'dropDatabase']),
   ...all('receipt', ['alterIndex', 'dropIndex', 'changeSchema', 'addFileResource', 'removeFileResource']),
-  ...all('ends', ['importFiles']),
 } satisfies Table<typeof DefinitionsDefinition>;
 
 const users = {
@@ -93,7 +94,8 @@ const channelRegistry = {
   ]),
   ...all('same', ['acquireChannels', 'commitFlush', 'saveIndexFile', 'dropIndexFiles']),
   ...all('same', ['dropCollectionData', 'fillOutputs', 'abortImport', 'commitImport']),
-  ...all('ends', ['compact']),
+  // With its id, which the caller gives.
+  ...all('same', ['compact']),
 } satisfies Table<typeof ChannelRegistryDefinition>;
 
 const streamingNode = {

@@ -70,16 +70,16 @@ async function makeCollection(client: ReturnType<typeof clientOf>, collectionNam
   await client.createIndex({ collectionName, fieldName: 'vec', extraParams });
 }
 
-/** The process dies over the next change of a record below the prefix once it is due: the change is made and not answered, or not made. */
+/** The process dies over the next change of a record with such a key once it is due: the change is made and not answered, or not made. */
 function dyingAt(
   platform: MemoryPlatform,
-  prefix: string,
+  key: RegExp,
   due: { is: boolean },
   when: 'before' | 'after' = 'after',
 ): MemoryPlatform {
   const { metaStore } = platform;
   const transact: MetaStore['transact'] = async (compares, operations) => {
-    const isMeant = due.is && operations.some((one) => one.kind === 'put' && one.key.startsWith(prefix));
+    const isMeant = due.is && operations.some((one) => one.kind === 'put' && key.test(one.key));
     if (!isMeant) return metaStore.transact(compares, operations);
     due.is = false;
     if (when === 'after') await metaStore.transact(compares, operations);
@@ -187,7 +187,7 @@ test('a drop of a collection, or of a partition, is carried to its end by whoeve
   const cluster = simulatedCluster(22);
   const { world } = cluster;
   const due = { is: false };
-  const first = dyingAt(openMemoryPlatform({ cluster, host: 'first' }), 'root-coord/collection/', due);
+  const first = dyingAt(openMemoryPlatform({ cluster, host: 'first' }), /^root-coord\/collection\//, due);
   const open = (host: string, roles: readonly RoleName[]) =>
     startNode(openMemoryPlatform({ cluster, host }), configOf(host, roles));
   await world.runUntil(
@@ -203,7 +203,7 @@ test('a drop of a collection, or of a partition, is carried to its end by whoeve
   ] as const) {
     due.is = true;
     const standing = startNode(
-      dyingAt(openMemoryPlatform({ cluster, host }), 'root-coord/collection/', due),
+      dyingAt(openMemoryPlatform({ cluster, host }), /^root-coord\/collection\//, due),
       configOf(host, coordinators),
     );
     const dropped = drop().finally(() => {});
@@ -288,7 +288,7 @@ test.each(['before', 'after'] as const)(
     const due = { is: false };
     const coordinator = (host: string) =>
       startNode(
-        dyingAt(openMemoryPlatform({ cluster, host }), 'receipt/', due, when),
+        dyingAt(openMemoryPlatform({ cluster, host }), /^receipt\//, due, when),
         configOf(host, coordinators),
       );
     await world.runUntil(
@@ -329,6 +329,42 @@ test.each(['before', 'after'] as const)(
       { dbNames: ['default'] },
       { aliases: [] },
       { usernames: ['root'] },
+    ]);
+  },
+);
+
+test.each(['before', 'after'] as const)(
+  'an import and a compaction are begun once when the coordinator dies %s their record',
+  async (when) => {
+    const cluster = simulatedCluster(24);
+    const { world, objectStore, metaStore } = cluster;
+    const due = { is: false };
+    const journals = /^datacoord-meta\/(import-job|compaction)\//;
+    const coordinator = (host: string) =>
+      startNode(
+        dyingAt(openMemoryPlatform({ cluster, host }), journals, due, when),
+        configOf(host, coordinators),
+      );
+    const worker = startNode(openMemoryPlatform({ cluster, host: 'work' }), configOf('work', workers));
+    await world.runUntil(Promise.all([coordinator('first'), worker]));
+    const client = clientOf(cluster);
+    await world.runUntil(makeCollection(client, 'c'));
+    const row = new TextEncoder().encode('{"id":1,"vec":[1,2,3,4]}');
+    await world.runUntil(objectStore.put('in/a.json', [row]));
+    for (const [host, begin] of [
+      ['second', () => client.import({ collectionName: 'c', files: ['in/a.json'] })],
+      ['third', () => client.manualCompaction({ collectionName: 'c' })],
+    ] as const) {
+      due.is = true;
+      const standing = coordinator(host);
+      const begun = begin().finally(() => {});
+      await world.advance(100);
+      expect(due.is).toBe(false);
+      await world.runUntil(Promise.all([begun, standing]));
+    }
+    const kept = async (journal: string) => (await metaStore.range(`datacoord-meta/${journal}/`)).length;
+    expect([await world.runUntil(kept('import-job')), await world.runUntil(kept('compaction'))]).toEqual([
+      1, 1,
     ]);
   },
 );

@@ -313,7 +313,7 @@ export class RootCoord {
       channelNames: record.vchannels,
       files: groupFiles(request.files).map((paths) => ({ paths })),
       options: request.idempotencyKey === '' ? options : [...options, key],
-      jobID: await this.#ids.allocate(1),
+      jobID: request.jobId === 0n ? await this.#ids.allocate(1) : request.jobId,
     });
   }
 }

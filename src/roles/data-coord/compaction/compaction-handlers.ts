@@ -8,8 +8,8 @@ import type { Compactor } from './compactor.js';
 type CompactionHandlers = Pick<Handlers<typeof ChannelRegistryDefinition>, 'compact' | 'compactionState'>;
 
 export const compactionHandlers = (compactor: () => Compactor): CompactionHandlers => ({
-  compact: async (wanted) => {
-    const job = await compactor().force(wanted);
+  compact: async ({ compactionId, ...wanted }) => {
+    const job = await compactor().force(wanted, compactionId);
     return { compactionId: job.id, planCount: job.plans.length };
   },
   compactionState: async ({ compactionId, collectionId }) => {

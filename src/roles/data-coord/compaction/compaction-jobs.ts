@@ -128,7 +128,7 @@ export class CompactionJobs {
     });
   }
 
-  /** @returns the job, in the catalog. @throws queue_full, collection_not_found */
+  /** @returns the job, in the catalog; the one with the id when there is one. @throws queue_full, collection_not_found */
   async add(id: bigint, wanted: WantedCompaction): Promise<CompactionJob> {
     const { catalog, locks } = this.#parts;
     const collection = await this.#parts.collection(wanted.collectionId);
@@ -137,7 +137,9 @@ export class CompactionJobs {
       ...{ ...wanted, id, createTimestamp: collection.timestamp },
       ...{ state: planned.every(hasEnded) ? 'ended' : 'waiting', plans: planned },
     };
-    await locks.change(wanted.collectionId, async () => {
+    return locks.change(wanted.collectionId, async () => {
+      const known = this.get(id);
+      if (known !== undefined) return known;
       const live = [...catalog.compactions.values()].filter(({ state }) => state !== 'ended').length;
       if (live >= LIVE_MAX)
         throw new ElanusError(
@@ -145,9 +147,9 @@ export class CompactionJobs {
           `${live} compactions are waiting, the limit is ${LIVE_MAX}; ask again when one has ended`,
         );
       await catalog.save({ compactions: [job], removedCompactions: this.#forgotten() });
+      if (job.state === 'waiting') this.#enqueue(id);
+      return job;
     });
-    if (job.state === 'waiting') this.#enqueue(id);
-    return job;
   }
 
   #forgotten(): readonly bigint[] {

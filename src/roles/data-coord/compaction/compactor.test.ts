@@ -75,9 +75,14 @@ const wanted = {
   deletesOnly: false,
 };
 
+/** One with an id that is there would be answered. */
+let newestId = 0n;
+
 async function compact({ running }: World) {
   const { registry, run, cluster } = running;
-  const { compactionId } = await run(registry.compact({ collectionId: COLLECTION, ...wanted }));
+  newestId++;
+  const asked = { collectionId: COLLECTION, ...wanted, compactionId: newestId };
+  const { compactionId } = await run(registry.compact(asked));
   for (let looks = 0; looks < 100; looks++) {
     const { plans } = await run(registry.compactionState({ compactionId }));
     if (plans.every(({ state }) => state === 'done' || state === 'failed')) return plans;

@@ -148,14 +148,16 @@ export class Compactor {
   }
 
   /** @throws collection_not_found, invalid_parameter, queue_full */
-  async force(wanted: WantedCompaction): Promise<CompactionJob> {
+  async force(wanted: WantedCompaction, given: bigint): Promise<CompactionJob> {
+    const known = this.jobs.get(given);
+    if (known !== undefined) return known;
     const least = this.#parts.settings.compactedBytesMax;
     if (wanted.targetBytes !== 0n && wanted.targetBytes < BigInt(least))
       throw new ElanusError(
         'invalid_parameter',
         `targetSize ${wanted.targetBytes >> 20n} MB is less than the max size of a segment, ${Math.ceil(least / 2 ** 20)} MB: invalid parameter`,
       );
-    const { ID: id } = await this.#parts.peers.rootCoord.allocID({ count: 1 });
+    const { ID: id } = given === 0n ? await this.#parts.peers.rootCoord.allocID({ count: 1 }) : { ID: given };
     await this.#described(wanted.collectionId);
     await awaitImports(this.#parts, wanted.collectionId, this.#closing.signal);
     return this.jobs.add(id, wanted);

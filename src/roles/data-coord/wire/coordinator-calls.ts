@@ -54,6 +54,7 @@ export function coordinatorCalls({ catalog, settings, compactor }: CoordinatorCa
           partitionId: request.partitionId > 0n ? request.partitionId : 0n,
           vchannel: request.channel,
           segmentIds: request.segmentIds,
+          compactionId: 0n,
           deletesOnly: request.l0Compaction,
         },
         context,

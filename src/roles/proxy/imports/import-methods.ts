@@ -13,7 +13,7 @@ import { recordOfPairs } from '#roles/proxy/key-value-pairs.js';
 import { checkImportedNamespace } from '#roles/proxy/namespaces/request-namespace.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 
-type ImportParts = Pick<ProxyParts, 'access' | 'definitions' | 'channelRegistry' | 'platform'>;
+type ImportParts = Pick<ProxyParts, 'access' | 'definitions' | 'channelRegistry' | 'platform' | 'rootCoord'>;
 
 /** Files of one import, as Milvus bounds them. */
 const FILES_MAX = 1024;
@@ -27,7 +27,7 @@ export class ImportMethods {
 
   readonly import: PublicHandler<'import'> = async (request, context) => {
     checkImportOptions(request.options);
-    const { access, definitions } = this.#parts;
+    const { access, definitions, rootCoord } = this.#parts;
     const collection = await access.open(request, context);
     checkImportedNamespace(collection, request.partitionName);
     access.limits.checkWriting(collection);
@@ -35,8 +35,10 @@ export class ImportMethods {
     if (access.limits.isLimited(collection, 'bulkLoadRate'))
       access.limits.checkRate(collection, 'bulkLoadRate', await this.#bytesOf(request.files));
     const { database, record, schema } = collection;
+    const { ID } = await rootCoord.allocID({ count: 1 }, context);
     const { jobId } = await definitions.importFiles(
       {
+        jobId: ID,
         collection: { database, name: schema.name, id: record.id },
         partition: request.partitionName,
         files: request.files,

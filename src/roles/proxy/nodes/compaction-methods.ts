@@ -5,7 +5,7 @@ import type { CallContext } from '#platform/transport.js';
 import type { CompactionPlanState } from '#proto/elanus/roles.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 
-type CompactionParts = Pick<ProxyParts, 'access' | 'channelRegistry'>;
+type CompactionParts = Pick<ProxyParts, 'access' | 'channelRegistry' | 'rootCoord'>;
 
 /** A segment is held in memory, of which WASM has so much. */
 const TARGET_MB_MAX = 4096n;
@@ -22,7 +22,7 @@ export class CompactionMethods {
   }
 
   readonly manualCompaction: PublicHandler<'manualCompaction'> = async (request, context) => {
-    const { access, channelRegistry } = this.#parts;
+    const { access, channelRegistry, rootCoord } = this.#parts;
     const { record } = await access.open(request, context);
     const { targetSize, partitionId, channel, segmentIds } = request;
     const targetMb = targetSize >= TARGET_MB_OURS ? TARGET_MB_CHOSEN : targetSize;
@@ -36,8 +36,10 @@ export class CompactionMethods {
         'partition_not_found',
         `partition not found[partition=${partitionId}]; describe the collection for its partitions`,
       );
+    const { ID } = await rootCoord.allocID({ count: 1 }, context);
     const { compactionId, planCount } = await channelRegistry.compact(
       {
+        compactionId: ID,
         collectionId: record.id,
         targetBytes: targetMb << 20n,
         major: request.majorCompaction,
