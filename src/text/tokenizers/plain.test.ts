@@ -53,4 +53,13 @@ describe('the standard tokenizer', () => {
       { numRuns: 500 },
     );
   });
+
+  it('ends with the text, where that is a part of another that was cut inside a character', () => {
+    const analyzer = analyzerOf(JSON.stringify({ tokenizer: 'standard' }));
+    // What it does once the engine has made it fast counts.
+    for (let round = 0; round < 1000; round++) {
+      const text = 'ab\u{e0123}gh\u{1d49c}'.repeat(60).slice(0, 8 * 40 + 3);
+      expect(analyzer.tokens(text).at(-1)?.end).toBeLessThanOrEqual(text.length);
+    }
+  });
 });

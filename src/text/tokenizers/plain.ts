@@ -37,10 +37,15 @@ function forEachRun(text: string, visit: VisitSpan): void {
   }
 }
 
-/** Pairs are rare: most characters are one code unit. */
+/**
+ * Pairs are rare: most characters are one code unit. Halves are put together here, as `codePointAt` of Node 24 takes the half that stands behind a part
+ * of a longer string for one of it.
+ */
 function codeAt(text: string, at: number): number {
   const unit = text.charCodeAt(at);
-  return unit >= 0xd800 && unit < 0xdc00 ? (text.codePointAt(at) as number) : unit;
+  if (unit < 0xd800 || unit >= 0xdc00 || at + 1 >= text.length) return unit;
+  const half = text.charCodeAt(at + 1);
+  return half >= 0xdc00 && half < 0xe000 ? 0x10000 + ((unit - 0xd800) << 10) + (half - 0xdc00) : unit;
 }
 
 const hashedOn = (hash: number, code: number): number =>
