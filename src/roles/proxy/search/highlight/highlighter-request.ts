@@ -67,7 +67,7 @@ export function highlightingOf(
   if (highlighter.type !== HighlightType.Lexical)
     throw new ElanusError(
       'unsupported',
-      'a semantic highlighter asks a model of a service which parts of a text are meant, and none is built in; use a lexical one, which marks words',
+      'a semantic highlighter asks a model that Zilliz Cloud hosts (model_deployment_id) which sentences are meant, by calls that are not public; use a lexical one, which marks words',
     );
   const params = paramsOf(highlighter.params);
   const form = formOf(params);
