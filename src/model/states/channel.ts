@@ -7,8 +7,10 @@
 //
 // data-coord moves it, always in one transaction with what the move rests on. The epoch never falls, nor do
 // the checkpoint and the time from which reads are whole.
+
 import { assertNever } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
+import { sharedSchema } from '#model/schema/shared-schema.js';
 import type { ChannelRecord } from '#proto/elanus/data.js';
 
 type ChannelFacts = Readonly<Omit<ChannelRecord, 'ownerServerId'>>;
@@ -59,7 +61,8 @@ export function moveChannel(from: Channel, event: ChannelEvent): Channel {
 
 /** No state is written: a server id of 0 says that there is no owner. */
 export function parseChannel(record: ChannelRecord): Channel {
-  const { ownerServerId, ...facts } = record;
+  const { ownerServerId, ...rest } = record;
+  const facts = { ...rest, schema: rest.schema && sharedSchema(rest.schema) };
   return ownerServerId === 0n ? { ...facts, state: 'unowned' } : { ...facts, state: 'owned', ownerServerId };
 }
 

@@ -7,7 +7,9 @@
 //
 // root-coord moves it; each move is one durable record. Only `created` is there for clients: of the others the name is free. What a crash
 // leaves in `creating` or `dropping` is dropped by the next start.
+
 import { assertNever } from '#base/assert.js';
+import { sharedSchema } from '#model/schema/shared-schema.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import { knownState, refusedMove } from './move.js';
 
@@ -38,7 +40,7 @@ export function moveCollection(from: Collection, event: CollectionEvent): Collec
 export function parseCollection(record: CollectionRecord): Collection {
   const what = `collection ${record.schema?.name ?? ''} (${record.id})`;
   const state = knownState(what, record.state, ['creating', 'created', 'dropping']);
-  return { ...record, state };
+  return { ...record, schema: record.schema && sharedSchema(record.schema), state };
 }
 
 export const isCreated = (collection: Collection): collection is CreatedCollection =>

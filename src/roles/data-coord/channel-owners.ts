@@ -4,6 +4,7 @@ import { Mutex } from '#base/async.js';
 import { catalogBackOff, longerPause } from '#base/back-off.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { redeciding } from '#catalog/held-records.js';
+import { sharedSchema } from '#model/schema/shared-schema.js';
 import {
   type Channel,
   channelRecord,
@@ -73,12 +74,13 @@ export class ChannelOwners {
         throw new ElanusError('collection_not_found', `${fact}; create it again`);
       }
       const names = request.channelNames.filter((vchannel) => !catalog.channels.has(vchannel));
+      const schema = request.schema && sharedSchema(request.schema);
       const channels = names.map(
         (vchannel): Channel => ({
           ...owner(catalog.newestOwner),
           vchannel,
           collectionId: request.collectionID,
-          schema: request.schema,
+          schema,
           epoch: catalog.newestEpoch,
           checkpointLsn: 0n,
           checkpointTimestamp: request.createTimestamp,

@@ -10,6 +10,7 @@ import { checkExpiry } from '#model/properties/time-to-live.js';
 import { checkName } from '#model/schema/names.js';
 import { sameSchema } from '#model/schema/same-schema.js';
 import { parseCollectionSchema } from '#model/schema/schema-check.js';
+import { sharedSchema } from '#model/schema/shared-schema.js';
 import {
   type Collection,
   type CreatingCollection,
@@ -105,7 +106,7 @@ export class CollectionDdl {
     const record: CreatingCollection = {
       id,
       database,
-      schema: { ...schema, name: request.collectionName, dbName: database },
+      schema: sharedSchema({ ...schema, name: request.collectionName, dbName: database }),
       partitions,
       vchannels: this.#chooseChannels(id, request.shardsNum || 1),
       consistencyLevel: request.consistencyLevel,

@@ -1,6 +1,7 @@
 // A shard with all that makes it serve: its flush, its reader, and the log it is written to.
 import { ElanusError } from '#base/errors.js';
 import { noMembers } from '#base/maps/lazy-map.js';
+import { sharedSchema } from '#model/schema/shared-schema.js';
 import type { ChannelAssignment } from '#proto/elanus/roles.js';
 import { ShardReader } from '#roles/streaming-node/reads/shard-reader.js';
 import type { PhysicalChannel } from './physical-channel.js';
@@ -35,15 +36,16 @@ export function openShard(
   assignment: ChannelAssignment,
 ): OpenShard {
   const { platform, settings, peers, time, startTimestamp, allocateIds } = parts;
-  const { channel } = assignment;
-  if (channel?.schema === undefined)
+  if (assignment.channel?.schema === undefined)
     throw new ElanusError('internal', 'channel assignment without channel or schema');
+  const schema = sharedSchema(assignment.channel.schema);
+  const channel = { ...assignment.channel, schema };
   const open: { current?: OpenShard } = {};
   const shard = new Shard({
     platform,
     settings,
     channel,
-    schema: channel.schema,
+    schema,
     persistedSegmentIds:
       assignment.persistedSegmentIds.length === 0 ? noMembers : new Set(assignment.persistedSegmentIds),
     allocateIds,
@@ -78,7 +80,7 @@ export function openShard(
       parts.truncate(physical);
     },
   });
-  const schema = new ShardSchema({ shard, reader, physical, describe: parts.describe });
-  open.current = { shard, flush, reader, physical, schema };
+  const follows = new ShardSchema({ shard, reader, physical, describe: parts.describe });
+  open.current = { shard, flush, reader, physical, schema: follows };
   return open.current;
 }
