@@ -21,6 +21,7 @@ import {
 } from './graph';
 import { forgetRefused, HOLE, isHole, noteRefused, SEEN_FROM } from './holes';
 import { countingShare, enterSeeing, forgetSeeds, sampleSeeds, seedCount, seedsAt, seedWork } from './seeds';
+import { beginSettling, ENDS, GIVEN_UP, grown, noteNear, notePlace, noteStep, whatNext } from './settled';
 
 /** What an expansion costs beside the nodes that it scores, and a bridge, in nodes. */
 export const EXPANSION: i32 = 6;
@@ -32,7 +33,7 @@ const SCANNED: i32 = 32;
 const ENOUGH_MAX: i32 = 6;
 const ENOUGH_SIXTEENTHS: i32 = 3;
 /** Bridges that an expansion crosses at most, and where they are: behind the seeds. */
-const BRIDGES: i32 = 4;
+const BRIDGES: i32 = 5;
 const BRIDGES_AT: usize = 256;
 /** Seeds that are expanded, whether they fit the pool or not, where what counts is far. */
 const FAR_EXPANDED: i32 = 10;
@@ -87,6 +88,7 @@ function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, enough:
       refused++;
     }
   }
+  noteNear(near);
   if (near >= enough) return n;
   for (let i = 0; i < refused; i++) load<u8>(listOf(load<u32>(bridges + ((<usize>i) << 2)), 0));
   addWork(refused * CROSSING);
@@ -113,7 +115,8 @@ function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, enough:
  * @param narrow nodes that are kept where less than half of the nodes next to the entry count, @param wide where more do, @param far where
  * what counts is far. @param farBelow of 256
  * nodes next to it: where fewer count, what counts is far. @param sampled see `sampleSeeds`; 0: such a walk is given up.
- * @param budget the most work. @returns how many entries the pool got, all of them nodes that count; -1: the walk was given up
+ * @param budget the most work. @param settledWithin work of growing after which a walk is given up that has not settled (settled.ts);
+ * 0: it ends as wide as it began. @returns how many entries the pool got, all of them nodes that count; -1: the walk was given up
  */
 export function searchCounting(
   query: usize,
@@ -124,6 +127,7 @@ export function searchCounting(
   farBelow: i32,
   sampled: u32,
   budget: i32,
+  settledWithin: i32,
 ): i32 {
   if (load<i32>(header, 4) < 0) return 0;
   const length = degree << 1,
@@ -133,7 +137,7 @@ export function searchCounting(
   beginWork(seedWork);
   if (!isFar) {
     const ef = share < 128 ? narrow : wide,
-      found = walkFrom(query, first, ef, excluded, false, farBelow >= SEEN_FROM, budget);
+      found = walkFrom(query, first, ef, excluded, false, farBelow >= SEEN_FROM, budget, settledWithin);
     if (found != HOLE) return found;
     if (done + FAR_WORK > budget) return -1;
     forgetSeeds();
@@ -142,7 +146,7 @@ export function searchCounting(
   const before = seedWork;
   sampleSeeds(query, excluded, sampled, true);
   addWork(seedWork - before);
-  return walkFrom(query, first, far, excluded, true, false, budget);
+  return walkFrom(query, first, far, excluded, true, false, budget, settledWithin);
 }
 
 /**
@@ -157,17 +161,22 @@ function walkFrom(
   isFar: bool,
   looksForHole: bool,
   budget: i32,
+  settledWithin: i32,
 ): i32 {
   const entries = pool,
     length = degree << 1,
     enough = enoughOf(length),
     m = nextEpoch(),
     // An entry node that does not count has a place beside those that do: it is often among the nearest, and left out in the end.
-    capacity = counts(excluded, nodeOf(first)) ? ef : min(ef + 1, poolMax);
-  let size = 1,
+    own = counts(excluded, nodeOf(first)) ? 0 : 1;
+  let width = ef,
+    capacity = capacityOf(width, ef, own, settledWithin),
+    size = 1,
     at = 0,
+    asked = -1,
     left = FAR_EXPANDED;
   forgetRefused();
+  beginSettling();
   store<u64>(entries, first);
   mark(nodeOf(first), m);
   for (let i = 0; i < seedCount && left > 0; i++) {
@@ -186,6 +195,17 @@ function walkFrom(
   }
   while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   while (at < size) {
+    if (at >= width + own) {
+      if (asked < 0) asked = done;
+      const isLong = done - asked >= settledWithin,
+        next = whatNext(excluded, size, width, ef, isFar, width < poolMax - 1, isLong);
+      if (next == GIVEN_UP) return -1;
+      if (next == ENDS) break;
+      width = min(grown(width, ef), poolMax - 1);
+      capacity = capacityOf(width, ef, own, settledWithin);
+      continue;
+    }
+    noteStep();
     const place = entries + ((<usize>at) << 3),
       entry = load<u64>(place);
     store<u64>(place, entry | 1);
@@ -206,7 +226,12 @@ function walkFrom(
     at = nearest;
     while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   }
-  return keepCounting(excluded, size, ef);
+  return keepCounting(excluded, size, width);
+}
+
+/** Entries that the pool keeps: those that the walk may come to when it has grown, too. */
+@inline function capacityOf(width: i32, ef: i32, own: i32, settledWithin: i32): i32 {
+  return min((settledWithin > 0 ? grown(width, ef) : width) + own, poolMax);
 }
 
 /** Scores unseen neighbours that do not count, and notes them. */
@@ -297,6 +322,7 @@ function offerScored(query: usize, ef: i32, n: i32, size: i32, before: i32): i64
       const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
       if (r < 0) continue;
       size = <i32>r;
+      notePlace(<i32>(r >> 32));
       if (<i32>(r >> 32) < first) first = <i32>(r >> 32);
     }
   }

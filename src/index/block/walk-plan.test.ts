@@ -37,7 +37,8 @@ test('a walk and what takes its place cost no more than what scoring what counts
       const plan = planWalk(question);
       if (plan === 'walk') return;
       const instead = Math.min(costs.exact, costs.scan);
-      const { budget } = filteredWalk(question);
+      const { budget, settledWithin } = filteredWalk(question);
+      expect(settledWithin).toBeLessThanOrEqual(budget);
       const most = plan === 'filtered walk' ? budget * WORK_MICROS + instead : costs[plan];
       expect(most).toBeLessThanOrEqual(costs.exact * 1.3 + 1e-9);
     }),
@@ -56,6 +57,13 @@ test('walks are narrower where few neighbours count, never as narrow as what is 
 test('a walk goes far where a scan would take much longer', () => {
   expect(filteredWalk({ ...small, k: 10, nodes: 300_000, passing: 100_000 }).goesFar).toBe(true);
   expect(filteredWalk({ ...small, k: 10, nodes: 20_000, passing: 2000 }).goesFar).toBe(false);
+});
+
+test('a walk that does not settle grows by a third of what follows it', () => {
+  const question = { ...small, k: 10, nodes: 300_000, passing: 30_000 };
+  const { scan, exact } = walkCosts(question);
+  expect(scan).toBeLessThan(exact);
+  expect(filteredWalk(question).settledWithin).toBe(Math.floor(scan / 3 / WORK_MICROS));
 });
 
 test('the cost of a search is that of its plan', () => {

@@ -114,6 +114,9 @@ const FAR_SHARE = 1 / 2;
 /** A scan that takes less than so many walks misses nothing, and takes the place of a walk to what is far. */
 const FAR_WALKS = 6;
 
+/** What a walk that does not settle may grow by, as a part of what follows it. */
+const UNSETTLED = 1 / 3;
+
 /** How a walk over rows that count is to go. */
 export interface FilteredWalk {
   /** Nodes that it keeps where few of the nodes next to the entry count, where most do, and where what counts is far. */
@@ -126,6 +129,9 @@ export interface FilteredWalk {
   readonly goesFar: boolean;
   /** The most work, in nodes that are scored. */
   readonly budget: number;
+  /** Work of growing after which a walk is given up whose nearest still change, or are not surely the nearest; 0: it does not grow. Walks over
+   * records do not. */
+  readonly settledWithin: number;
 }
 
 /**
@@ -136,12 +142,14 @@ export function filteredWalk(question: WalkQuestion): FilteredWalk {
   const { nodes, passing, ef, k = ef, readsRecords } = question;
   const costs = walkCosts(question);
   const share = passing / Math.max(1, nodes);
+  const budget = Math.max(0, Math.floor(walkMicrosMax(costs) / WORK_MICROS));
   return {
     narrow: narrowWidth(ef, k, share),
     wide: ef,
     far: Math.ceil(Math.max(ef, k + NARROW_MORE_MIN) * (readsRecords ? FAR_WIDER_RECORDS : FAR_WIDER)),
     farBelow: Math.round(share * 256 * FAR_SHARE),
     goesFar: instead(costs) > costs['filtered walk'] * FAR_WALKS,
-    budget: Math.max(0, Math.floor(walkMicrosMax(costs) / WORK_MICROS)),
+    budget,
+    settledWithin: Math.min(budget, Math.max(1, Math.floor((instead(costs) * UNSETTLED) / WORK_MICROS))),
   };
 }

@@ -40,7 +40,7 @@ export interface GraphKernel {
   lastEpoch(): number;
   keysOfAll(query: number, ids: number, count: number, out: number): void;
   search(query: number, ef: number): number;
-  searchCounting(...args: CountingWalk): number;
+  searchCounting(...args: [...walk: CountingWalk, settledWithin: number]): number;
   /** Work of the last walk among nodes that count, in nodes that are scored. */
   workDone(): number;
   scanCounting(query: number, ef: number, excluded: number): number;

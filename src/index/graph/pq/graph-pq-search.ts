@@ -58,7 +58,7 @@ function walksOf({ index, kernel, at, work }: GraphIndexPlace, memory: WebAssemb
       }
     },
     walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),
-    walkCounting: ({ narrow, wide, far, excluded, farBelow, sampled, budget }) =>
-      kernel.searchCounting(query, narrow, wide, far, excluded, farBelow, sampled, budget),
+    walkCounting: ({ narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin }) =>
+      kernel.searchCounting(query, narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin),
   };
 }

@@ -100,9 +100,11 @@ test.each(Object.entries(kinds))('%s: a walk ends where its budget does', async 
   const { nodes, degree } = graphParams(placement);
   const work = workLayout(nodes, dim, degree);
   const kernel = graphKernel.on(region.memory);
-  const walk = kind === 'QG' ? kernel.searchRecordsCounting : kernel.searchCounting;
-  const walkWithin = (budget: number): number =>
-    walk(placement.workOffset + work.query, ef, ef, ef, placement.workOffset + work.excluded, 0, 0, budget);
+  const at = placement.workOffset;
+  const walkWithin = (budget: number): number => {
+    const asked = [at + work.query, ef, ef, ef, at + work.excluded, 0, 0, budget] as const;
+    return kind === 'QG' ? kernel.searchRecordsCounting(...asked) : kernel.searchCounting(...asked, 0);
+  };
   expect(walkWithin(1 << 30)).toBeGreaterThanOrEqual(K);
   const whole = kernel.workDone();
   expect(walkWithin(whole)).toBeGreaterThanOrEqual(K);
@@ -159,6 +161,48 @@ test('a walk that ends before a hole goes on behind it', async () => {
     found += [...hits.rows].filter((row) => best.has(row)).length;
   }
   expect(found / (20 * K)).toBeGreaterThan(0.9);
+});
+
+test('a walk whose nearest still change goes on, and where it does not settle a scan takes its place', async () => {
+  // Without clusters in all dims: links lead nowhere, and what a narrow walk finds depends on where it began.
+  const [rows, dim] = [8000, 96];
+  const next = random(12);
+  const normal = (): number => Math.sqrt(-2 * Math.log(next() + 1e-12)) * Math.cos(2 * Math.PI * next());
+  const values = Float32Array.from({ length: rows * dim }, normal);
+  const fixture = await build(values, dim, 'L2', { build: { ...hnsw, M: 8 } });
+  // Half of the rows, on one side of a plane: next to all neighbours of most of them count.
+  const excluded = bits(rows, (row) => (values[row * dim] as number) < 0);
+  const passing = Array.from({ length: rows }, (_, row) => row).filter(
+    (row) => (values[row * dim] as number) >= 0,
+  ).length;
+  const { placement, region } = fixture.index;
+  const { nodes, degree } = graphParams(placement);
+  const work = workLayout(nodes, dim, degree);
+  const kernel = graphKernel.on(region.memory);
+  const at = placement.workOffset;
+  const walk = (settledWithin: number): number =>
+    kernel.searchCounting(at + work.query, 16, 16, 16, at + work.excluded, 0, 0, 1 << 30, settledWithin);
+  let [found, givenUp, wider, endedEarly, wanted] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < 20; i++) {
+    const query = Float32Array.from({ length: dim }, (_, d) => (d === 0 ? 1 : normal()));
+    const bytes = new Uint8Array(query.buffer);
+    const hits = find(fixture, bytes, K, { excluded, passing, params: { ef: 16 } });
+    const best = new Set(exact(fixture, bytes, K, { excluded }).rows);
+    found += [...hits.rows].filter((row) => best.has(row)).length;
+    givenUp += hits.givenUp ?? 0;
+    wanted += K;
+    const asWide = walk(0);
+    const settled = walk(1 << 29);
+    expect(asWide).toBe(16);
+    if (settled > asWide) wider++;
+    const short = walk(1);
+    if (short < 0) endedEarly++;
+    expect(short).toBeLessThanOrEqual(settled);
+  }
+  expect(wider).toBeGreaterThan(10);
+  expect(endedEarly).toBeGreaterThan(3);
+  expect(givenUp).toBeGreaterThan(0);
+  expect(found / wanted).toBeGreaterThan(0.8);
 });
 
 test('a search without a walk finds what counts by a scan', async () => {

@@ -274,7 +274,7 @@ export class GraphQuery {
         excluded: this.#excluded,
         // In a graph that grows some nodes are not there yet.
         ...(isGrowing && { farBelow: 0 }),
-        ...(isWhole && { budget: UNBOUNDED }),
+        ...(isWhole && { budget: UNBOUNDED, settledWithin: 0 }),
         sampled: asked.goesFar ? Math.min(nodes, upperNodes) : 0,
       });
       this.spentMicros += this.#kernel.workDone() * WORK_MICROS;

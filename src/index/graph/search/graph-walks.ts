@@ -76,7 +76,7 @@ export function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphW
     links: { offset: offsetOf('links'), stride: degree * 8 },
     prepare: () => {},
     walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),
-    walkCounting: ({ narrow, wide, far, excluded, farBelow, sampled, budget }) =>
-      kernel.searchCounting(query, narrow, wide, far, excluded, farBelow, sampled, budget),
+    walkCounting: ({ narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin }) =>
+      kernel.searchCounting(query, narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin),
   };
 }
