@@ -362,7 +362,7 @@ export class QueryNode {
       const segments = this.#wanted(segmentIds);
       for (const segment of segments) this.#touch(segment);
       const found = await termStatistics(segments, request, readTimestamp, signal);
-      return statisticsAnswer(found, readTimestamp);
+      return statisticsAnswer(found, { readTimestamp, imports: 0n });
     },
     retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }, context) => {
       const reading = this.#readFilter(segmentIds, retrieve?.textFilter, context);

@@ -112,11 +112,12 @@ export const statisticsOf = ({ rows, totalLength, frequencies }: TermStatisticsR
 
 export const statisticsAnswer = (
   { rows, totalLength, frequencies }: RowsAndTerms,
-  readTimestamp: bigint,
+  { readTimestamp, imports }: { readonly readTimestamp: bigint; readonly imports: bigint },
 ): TermStatisticsResponse => ({
   status: undefined,
   rows,
   totalLength,
   frequencies: bytesView(frequencies),
   readTimestamp,
+  imports,
 });

@@ -62,6 +62,7 @@ function shardRequest(vchannel: string, search: CheckedSearch, shard: number): S
     excludedSegmentIds: toShards.excludedSegmentIds,
     excludedRows: toShards.excludedRows,
     bm25: search.words?.bm25,
-    statisticsTimestamp: search.words?.countedAt[shard] ?? 0n,
+    statisticsTimestamp: search.words?.countedAt[shard]?.time ?? 0n,
+    statisticsImports: search.words?.countedAt[shard]?.imports ?? 0n,
   });
 }

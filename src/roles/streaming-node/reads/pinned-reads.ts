@@ -17,6 +17,8 @@ export interface PinnedPage {
   /** Those that were loaded then; else the client named them. */
   readonly loadedOnly: boolean;
   readonly expiry: AskedExpiry;
+  /** See LiveImports. */
+  readonly imports: bigint;
 }
 
 interface Lease {

@@ -10,6 +10,7 @@ import {
   ShardRetrieveRequest,
   ShardSearchRequest,
   SyncTargetRequest,
+  TermStatisticsRequest,
 } from '#proto/elanus/roles.js';
 import { OracleTime } from '#roles/streaming-node/oracle-time.js';
 import { backgroundContext, type Handlers, inProcessClient } from '#rpc/service.js';
@@ -94,14 +95,22 @@ function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
     onLost: () => void seen.lost++,
     onDamaged: async (_segment, indexId) => void seen.damaged.push(indexId),
   });
-  const target = (version: bigint, ids: readonly bigint[], partitionIds = [PARTITION]): Promise<void> =>
+  /** @param commitTimestamp not 0n: the segments were imported */
+  const target = (
+    version: bigint,
+    ids: readonly bigint[],
+    partitionIds = [PARTITION],
+    commitTimestamp = 0n,
+  ): Promise<void> =>
     run(
       reader.syncTarget(
         SyncTargetRequest.fromPartial({
           vchannel: 'v0',
           version,
           partitionIds,
-          segments: ids.map((id) => ({ segment: { id, partitionId: PARTITION, timestampTo: 15n } })),
+          segments: ids.map((id) => ({
+            segment: { id, partitionId: PARTITION, timestampTo: 15n, commitTimestamp },
+          })),
         }),
         backgroundContext,
       ),
@@ -221,4 +230,23 @@ test('what does not fit is left out, what was served goes on; segments that go a
   await target(12n, [3n]);
   expect(seen.calls.at(-1)).toBe('release 2');
   expect(await found()).toEqual([2n]);
+});
+
+test('a read of several steps goes on with the imports that it began with', async () => {
+  const { target, search, found, reader, run, write } = readerWorld({ 2: [1n] });
+  await write(20n, {});
+  await target(10n, []);
+  const page = { atGuarantee: true, isPage: true, guaranteeTimestamp: 15n };
+  const counted = await run(reader.termStatistics(TermStatisticsRequest.fromPartial({}), backgroundContext));
+  const keysOf = async (more: Partial<ShardSearchRequest>): Promise<bigint[]> => [
+    ...int64Values((await search(more)).keys),
+  ];
+  expect(await keysOf(page)).toEqual([]);
+  // Committed before the time of both, and served now.
+  await target(11n, [2n], [PARTITION], 12n);
+  expect(await found()).toEqual([1n]);
+  expect(await keysOf(page)).toEqual([]);
+  expect(await keysOf({ ...page, guaranteeTimestamp: 16n })).toEqual([1n]);
+  const behindCount = { statisticsTimestamp: counted.readTimestamp, statisticsImports: counted.imports };
+  expect(await keysOf(behindCount)).toEqual([]);
 });

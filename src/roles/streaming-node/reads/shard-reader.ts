@@ -52,7 +52,9 @@ export interface ShardReaderParts extends ServedSegmentsParts {
 type Wanted = Pick<
   ShardSearchRequest,
   'partitionIds' | 'loadedOnly' | 'guaranteeTimestamp' | 'ignoreGrowing' | keyof AskedExpiry
-> & { readonly atGuarantee?: boolean; readonly isPage?: boolean; readonly statisticsTimestamp?: bigint };
+> & { readonly atGuarantee?: boolean; readonly isPage?: boolean } & Partial<
+    Pick<ShardSearchRequest, 'statisticsTimestamp' | 'statisticsImports'>
+  >;
 
 export class ShardReader {
   readonly #parts: ShardReaderParts;
@@ -138,24 +140,27 @@ export class ShardReader {
     const partitions = page?.loadedOnly === true ? page.partitions : loaded;
     const expiry = page?.expiry;
     const readTimestamp = readTimeOf(wanted, shard.readTimestamp);
-    const ready = this.#served.readyIn(partitions);
+    const imports = page?.imports ?? (wanted.statisticsImports || undefined);
+    const ready = this.#served.readyIn(partitions, imports);
+    const seen = { expiry, imports: imports ?? this.#served.importsRevision };
     // Imported rows count as written at their commit, and a read of the newest state sees them once they are served.
     const sealedIds =
       wanted.atGuarantee === true
         ? ready.filter((id) => (this.#served.recordOf(id)?.commitTimestamp ?? 0n) <= readTimestamp)
         : ready;
     const growing: ReadableSegment[] = [];
-    if (wanted.ignoreGrowing) return { readTimestamp, growing, sealedIds, expiry };
+    if (wanted.ignoreGrowing) return { readTimestamp, growing, sealedIds, ...seen };
     for (const { id, partitionId, data } of shard.segments.values())
       if (partitions.has(partitionId) && !this.#served.isServed(id) && !this.#served.hasLeft(id))
         growing.push({ id, data, commitTimestamp: 0n });
-    return { readTimestamp, growing, sealedIds, expiry };
+    return { readTimestamp, growing, sealedIds, ...seen };
   }
 
   #pin(wanted: Wanted, partitions: ReadonlySet<bigint>): PinnedPage | undefined {
     const { guaranteeTimestamp, isPage = false, loadedOnly } = wanted;
     const { expiredUntil, expiryField, expiryMicros } = wanted;
-    const page = { partitions, loadedOnly, expiry: { expiredUntil, expiryField, expiryMicros } };
+    const expiry = { expiredUntil, expiryField, expiryMicros };
+    const page = { partitions, loadedOnly, expiry, imports: this.#served.importsRevision };
     return this.#served.pin(guaranteeTimestamp, partitions, isPage ? page : undefined);
   }
 
@@ -184,7 +189,7 @@ export class ShardReader {
       sealedIds.length === 0 ? undefined : this.#sealedStatistics(asked, sealedIds, readTimestamp, context);
     const here = termStatistics(growing, asked, readTimestamp, context.signal);
     const both = await Promise.all([here, sealed]);
-    return statisticsAnswer(addedUp(both.flatMap((one) => one ?? [])), readTimestamp);
+    return statisticsAnswer(addedUp(both.flatMap((one) => one ?? [])), view);
   }
 
   async #sealedStatistics(

@@ -12,6 +12,8 @@ export interface ShardView {
   readonly readTimestamp: bigint;
   readonly growing: readonly ReadableSegment[];
   readonly sealedIds: readonly bigint[];
+  /** The imports that it sees, those until this revision: see LiveImports. */
+  readonly imports: bigint;
   /** What had expired for the first page of an iterator; undefined: the request says it. */
   readonly expiry: AskedExpiry | undefined;
 }

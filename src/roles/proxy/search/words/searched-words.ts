@@ -10,7 +10,7 @@ import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { expiryOf } from '#roles/proxy/reads/read-scope.js';
 import type { CheckedSearch } from '#roles/proxy/search/search-request.js';
 import { addedUp, type RowsAndTerms, statisticsOf } from '#segment/terms/term-statistics.js';
-import type { WordsPlan } from './words-plan.js';
+import type { CountedAt, WordsPlan } from './words-plan.js';
 
 type WordsParts = Pick<ProxyParts, 'streamingNode'>;
 /** How often a text has each word, by number. */
@@ -63,7 +63,7 @@ async function askShards(
   { scope, plan, toShards, guaranteeTimestamp }: CheckedSearch,
   terms: Uint32Array,
   context: CallContext,
-): Promise<{ readonly statistics: RowsAndTerms; readonly countedAt: readonly bigint[] }> {
+): Promise<{ readonly statistics: RowsAndTerms; readonly countedAt: readonly CountedAt[] }> {
   const { atGuarantee } = toShards;
   const { record, schema } = scope.collection;
   const answers = await Promise.all(
@@ -88,7 +88,7 @@ async function askShards(
   );
   return {
     statistics: addedUp(answers.map(statisticsOf)),
-    countedAt: answers.map(({ readTimestamp }) => readTimestamp),
+    countedAt: answers.map(({ readTimestamp: time, imports }) => ({ time, imports })),
   };
 }
 

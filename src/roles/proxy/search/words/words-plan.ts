@@ -13,12 +13,18 @@ export interface WordsPlan {
   readonly analyzer: Analyzer;
 }
 
+/** Where in the life of a shard its words were counted: its search sees the same rows. */
+export interface CountedAt {
+  readonly time: bigint;
+  readonly imports: bigint;
+}
+
 export interface SearchedWords {
   readonly texts: readonly string[];
   /** Undefined until words were counted. */
   readonly bm25: Bm25 | undefined;
-  /** By shard, when that was. */
-  readonly countedAt: readonly bigint[];
+  /** By shard. */
+  readonly countedAt: readonly CountedAt[];
 }
 
 const K1 = 1.2;
