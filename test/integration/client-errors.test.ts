@@ -254,6 +254,14 @@ describe('errors', () => {
     // It stays usable after each mistake.
     expect((await client.count({ collection_name: 'good' })).data).toBe(3);
   });
+  test('a collection that is not there has the legacy code that clients before 2.3 know', async () => {
+    const reason = expect.stringContaining("can't find collection[database=default][collection=ghost]");
+    const { status } = await client.describeCollection({ collection_name: 'ghost' });
+    expect(status).toMatchObject({ code: 100, error_code: 'UnexpectedError', reason });
+    const statistics = await client.getCollectionStatistics({ collection_name: 'ghost' });
+    expect(statistics.status).toMatchObject({ code: 100, error_code: 'CollectionNotExists', reason });
+  });
+
   test('a refused batch leaves no row behind', async () => {
     await createLoaded(client, 'whole', {
       fields: [{ name: 'title', data_type: DataType.VarChar, max_length: 5 }],

@@ -6,12 +6,14 @@ import { checkCollectionProperties } from '#model/schema/properties.js';
 import { decodeSchema, parseCollectionSchema } from '#model/schema/schema-check.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
+import { ErrorCode } from '#proto/milvus/common.js';
 import { type CreateCollectionRequest, ShowType } from '#proto/milvus/milvus.js';
 import { FunctionType } from '#proto/milvus/schema.js';
 import { collectionRef, databaseOf } from '#roles/proxy/collection-access.js';
 import { recordOfPairs } from '#roles/proxy/key-value-pairs.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
 import { visibleTo } from '#roles/proxy/users/visible.js';
+import { statusOf } from '#rpc/wire-status.js';
 import { checkEmbeddings } from './check-embeddings.js';
 import { collectionDescription } from './collection-description.js';
 import { collectionStatistics, rowCount } from './row-count.js';
@@ -102,8 +104,15 @@ export class CollectionMethods {
     return {};
   };
 
-  readonly describeCollection: PublicHandler<'describeCollection'> = async (request, context) =>
-    collectionDescription(await this.#parts.access.open(request, context));
+  readonly describeCollection: PublicHandler<'describeCollection'> = async (request, context) => {
+    try {
+      return collectionDescription(await this.#parts.access.open(request, context));
+    } catch (error) {
+      if (!(error instanceof ElanusError) || error.key !== 'collection_not_found') throw error;
+      // Milvus answers another legacy code here than elsewhere: pymilvus before 2.3 asks this call whether there is a collection, and knows no other.
+      return { status: { ...statusOf(error), errorCode: ErrorCode.UnexpectedError } };
+    }
+  };
 
   readonly batchDescribeCollection: PublicHandler<'batchDescribeCollection'> = async (request, context) => {
     const { dbName } = request;
