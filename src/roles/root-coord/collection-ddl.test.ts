@@ -1,6 +1,8 @@
 // DDL on a store that outlives the process: repeats change nothing, and what a crash or an absent peer leaves half done ends well.
 import { describe, expect, it } from 'vitest';
 import { deferred } from '#base/async.js';
+import { ElanusError } from '#base/errors.js';
+import type { Platform } from '#platform/platform.js';
 import { CollectionRecord } from '#proto/elanus/data.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import {
@@ -10,6 +12,17 @@ import {
   schemaBytes,
   unavailable,
 } from '../../../test/support/root-coord.js';
+
+/** The next transaction is carried out, and its caller hears that it failed. */
+function loseOutcome({ metaStore }: Pick<Platform, 'metaStore'>): void {
+  const transact = metaStore.transact.bind(metaStore);
+  const lost: typeof transact = async (...asked) => {
+    await transact(...asked);
+    Object.assign(metaStore, { transact });
+    throw new ElanusError('io_failed', 'transact: no answer in time; try again');
+  };
+  Object.assign(metaStore, { transact: lost });
+}
 
 describe('create collection', () => {
   it('once: a record, and one hand-over of its channels', async () => {
@@ -164,6 +177,26 @@ describe('drop collection', () => {
     gate.resolve(undefined as never);
     await cluster.world.advance(1);
     expect(await records()).toMatchObject([{ state: 'created' }]);
+  });
+  it('is finished when the outcome of its record gets lost, in the same life', async () => {
+    const world = await openRootCoord();
+    await world.create();
+    loseOutcome(world.platform);
+    await expect(world.drop()).rejects.toMatchObject({ key: 'io_failed' });
+    await world.cluster.world.advance(5000);
+    expect(await world.records()).toEqual([]);
+  });
+  it('of a partition is finished so, too', async () => {
+    const { create, cluster, handlers, platform, records } = await openRootCoord();
+    await create();
+    const partition = { collection: { database: '', name: 'c', id: 0n }, partition: 'p' };
+    await cluster.world.runUntil(handlers.createPartition(partition, context));
+    loseOutcome(platform);
+    await expect(cluster.world.runUntil(handlers.dropPartition(partition, context))).rejects.toMatchObject({
+      key: 'io_failed',
+    });
+    await cluster.world.advance(5000);
+    expect(await records()).toMatchObject([{ partitions: [{ name: '_default' }], droppingPartitions: [] }]);
   });
   it('of a name nobody knows is success', async () => {
     const { drop, peers } = await openRootCoord();

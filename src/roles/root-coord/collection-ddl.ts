@@ -2,7 +2,7 @@
 // back, or finished, at the next start.
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
-import { redeciding } from '#catalog/held-records.js';
+import { redeciding, settleChanges } from '#catalog/held-records.js';
 import { withFunctions } from '#model/functions/schema-functions.js';
 import { namespaceProperties } from '#model/properties/namespaces.js';
 import { checkIsolation } from '#model/properties/partition-key-isolation.js';
@@ -178,7 +178,11 @@ export class CollectionDdl {
 
   async #dropNow(record: Collection, receipt: Receipt): Promise<void> {
     // The tombstone first: from here the collection is gone for everyone, and what a failure or a restart leaves is cleared later.
-    await this.#parts.catalog.carryOut(receipt, moveCollection(record, 'drop'));
+    await this.#parts.catalog.carryOut(receipt, moveCollection(record, 'drop')).catch((error: unknown) => {
+      // Its outcome may have got lost: nobody else looks for a tombstone before the next start.
+      void this.#clear(record);
+      throw error;
+    });
     const over = new AbortController();
     const { timers } = this.#parts.platform;
     await Promise.race([
@@ -187,10 +191,12 @@ export class CollectionDdl {
     ]);
   }
 
-  /** Removes what a dropped collection has elsewhere, then its record. */
+  /** Removes what a collection has elsewhere, then its record, if it was dropped. */
   #clear(record: Collection): Promise<void> {
     return clearing(this.#parts, { collectionId: record.id }, async (context) => {
-      const { catalog, peers } = this.#parts;
+      const { catalog, peers, platform } = this.#parts;
+      await settleChanges(platform.metaStore);
+      if (catalog.byId(record.id)?.state !== 'dropping') return;
       await peers.queryCoord.releaseCollection({ collectionId: record.id }, context);
       await peers.channelRegistry.dropCollectionData(
         { collectionId: record.id, partitionId: ALL_PARTITIONS },

@@ -1,5 +1,6 @@
 // Creates and drops partitions. A drop is marked first: from the mark the partition is gone for everyone, and its name is free.
 import { ElanusError } from '#base/errors.js';
+import { settleChanges } from '#catalog/held-records.js';
 import { checkName } from '#model/schema/names.js';
 import { PARTITIONS_MAX } from '#model/schema/schema-check.js';
 import { isCreated } from '#model/states/collection.js';
@@ -83,28 +84,43 @@ export class PartitionDdl {
           'partition cannot be dropped, partition is loaded, please release it first',
         );
       }
-      await catalog.carryOut(receipt, movePartition(record, partition.id, 'drop'));
-      return { collectionId: record.id, partitionIds: [partition.id] };
+      const dropped = { collectionId: record.id, partitionIds: [partition.id] };
+      await this.marking(dropped, catalog.carryOut(receipt, movePartition(record, partition.id, 'drop')));
+      return dropped;
     });
     if (marked !== undefined) await this.clear(marked);
   }
 
-  /** Removes the data of marked partitions, then the marks. */
-  clear(marked: MarkedPartitions): Promise<void> {
-    const { collectionId, partitionIds } = marked;
+  /** A change that marks partitions. When its outcome gets lost they may be marked, and nobody else looks before the next start. */
+  async marking(marked: MarkedPartitions, change: Promise<void>): Promise<void> {
+    try {
+      await change;
+    } catch (error) {
+      void this.clear(marked);
+      throw error;
+    }
+  }
+
+  /** Removes the data of partitions, then their marks; of those that are not marked nothing. */
+  clear(asked: MarkedPartitions): Promise<void> {
+    const { collectionId, partitionIds } = asked;
     const what = {
       collectionId,
       partitionId: partitionIds[0] ?? 0n,
       partitions: BigInt(partitionIds.length),
     };
     return clearing(this.#parts, what, async (context) => {
-      await this.#removeData(marked, context);
+      const { catalog, platform } = this.#parts;
+      await settleChanges(platform.metaStore);
+      const record = catalog.byId(collectionId);
+      const marked = record?.droppingPartitions.filter(({ id }) => partitionIds.includes(id)) ?? [];
+      if (record === undefined || !isCreated(record) || marked.length === 0) return;
+      await this.#removeData({ collectionId, partitionIds: marked.map(({ id }) => id) }, context);
       await this.#locks.collection({ database: '', name: '', id: collectionId }, async () => {
-        const { catalog } = this.#parts;
         const current = catalog.byId(collectionId);
         if (current === undefined || !isCreated(current)) return;
         await catalog.saveCollection(
-          partitionIds.reduce((record, id) => movePartition(record, id, 'cleared'), current),
+          marked.reduce((before, { id }) => movePartition(before, id, 'cleared'), current),
         );
       });
     });

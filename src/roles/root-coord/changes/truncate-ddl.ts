@@ -39,7 +39,9 @@ export class TruncateDdl {
       const replacements = await this.#replacements(record);
       await this.#carryLoad(record.id, replacements);
       const createdTimestamp = await this.#parts.allocateTimestamp();
-      await catalog.carryOut(receipt, replacePartitions(record, replacements, createdTimestamp));
+      const replaced = { collectionId: record.id, partitionIds: [...replacements.keys()] };
+      const changed = replacePartitions(record, replacements, createdTimestamp);
+      await this.#partitions.marking(replaced, catalog.carryOut(receipt, changed));
       return { record, replacements };
     });
     const { record, replacements } = marked;
