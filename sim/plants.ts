@@ -75,8 +75,8 @@ export const plants = {
     'a truncate is confirmed before it is durable',
     edit(
       'roles/root-coord/changes/truncate-ddl.js',
-      'await catalog.carryOut(receipt, replacePartitions(record, replacements, createdTimestamp));',
-      'void catalog.carryOut(receipt, replacePartitions(record, replacements, createdTimestamp)).catch(() => {}); return { record, replacements: new Map() };',
+      'await this.#partitions.marking(replaced, catalog.carryOut(receipt, changed));',
+      'void catalog.carryOut(receipt, changed).catch(() => {}); return { record, replacements: new Map() };',
     ),
   ),
   'iterators-end-early': plant(
