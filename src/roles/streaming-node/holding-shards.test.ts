@@ -1,21 +1,20 @@
 // Shards that hold something are found without a look at the others.
 import { expect, test } from 'vitest';
 import { HoldingShards } from './holding-shards.js';
-import type { OpenShard } from './open-shard.js';
 
 test('a shard is listed from the turn in which it begins to hold something until it is empty', () => {
   const empty = new Set<string>();
   const asked: string[] = [];
-  const shard = (name: string): OpenShard => {
+  const shard = (name: string) => {
     const fake = {
       get isEmpty() {
         asked.push(name);
         return empty.has(name);
       },
     };
-    return { shard: fake, name } as unknown as OpenShard;
+    return { shard: fake, name };
   };
-  const shards = new HoldingShards();
+  const shards = new HoldingShards<ReturnType<typeof shard>>();
   const [one, two] = [shard('one'), shard('two')];
   shards.note(one);
   shards.note(two);

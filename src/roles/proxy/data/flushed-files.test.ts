@@ -27,7 +27,6 @@ test.each([
     ...{ signal: client.signal, metadata: {} },
     ...(deadlineMs === undefined ? {} : { deadlineMs: world.clock.now() + deadlineMs }),
   };
-  const parts = { platform } as unknown as Parameters<typeof withinFlushWait>[0];
-  expect(await world.runUntil(withinFlushWait(parts, context, forever))).toBeUndefined();
+  expect(await world.runUntil(withinFlushWait({ platform }, context, forever))).toBeUndefined();
   expect(world.now - begin).toBe(expectedMs);
 });

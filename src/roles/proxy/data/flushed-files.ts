@@ -11,7 +11,7 @@ const FLUSH_WAIT_MS_MAX = 10_000;
 
 /** Runs a task that waits for files until then, or for half of the caller's time. @returns undefined: not in time */
 export async function withinFlushWait<T>(
-  { platform }: WaitParts,
+  { platform }: Pick<WaitParts, 'platform'>,
   context: CallContext,
   task: (until: CallContext) => Promise<T>,
 ): Promise<T | undefined> {
