@@ -187,7 +187,7 @@ describe('explain', () => {
         {
           what: `import job ${first}`,
           state: 'importing',
-          waitsFor: expect.stringMatching(/^a data-node to read in\/a\.json \(task 1 of 1\)/),
+          waitsFor: expect.stringMatching(/^data-node \d+ to read in\/a\.json \(task 1 of 1\)/),
         },
         { what: `import job ${second}`, state: 'pending', waitsFor: `its turn, after import job ${first}` },
       ]),

@@ -78,7 +78,7 @@ export class DataCoord {
     this.#commits = new SegmentCommits({ ...parts, orphans: this.#orphans });
     this.#served = new ServedImports(platform, peers);
     const served = this.#served;
-    this.#importWaits = new ImportWaits(platform.clock);
+    this.#importWaits = new ImportWaits(platform.clock, peers.nodes);
     this.#flushCalls = new FlushCalls(parts);
     this.#imports = new ImportJobs({
       ...{ ...parts, served, orphans: this.#orphans, waits: this.#importWaits },
