@@ -116,11 +116,9 @@ const streamingNode = {
 
 const queryCoord = {
   ...all('read', ['loadState', 'loadedSegments', 'explain', 'listResourceGroups', 'describeResourceGroup']),
-  ...all('same', ['loadCollection', 'releaseCollection', 'segmentsChanged']),
+  ...all('same', ['loadCollection', 'releaseCollection', 'segmentsChanged', 'moveSegments']),
   ...all('receipt', ['createResourceGroup', 'updateResourceGroups', 'dropResourceGroup']),
   ...all('receipt', ['transferNode', 'transferReplica']),
-  // Segments that were moved are not where they are wanted away from.
-  ...all('ends', ['moveSegments']),
 } satisfies Table<typeof QueryCoordDefinition>;
 
 const queryNode = {

@@ -1,7 +1,7 @@
 // One round of a loaded collection: what should be served is read, placed on query-nodes, and handed to the owner of each shard.
 import { ElanusError } from '#base/errors.js';
 import { loadedSchema } from '#model/schema/loaded-fields.js';
-import type { Load } from '#model/states/load.js';
+import { isInScope, type Load } from '#model/states/load.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
 import { rowsEstimate } from '#segment/files/memory-estimate.js';
 import { tooLarge } from '#segment/memory-account.js';
@@ -114,6 +114,17 @@ export async function checkMemory(
   const memory = { usedBytes: Number(usedBytes), limitBytes: Number(limitBytes) };
   if (memory.usedBytes + bytes > memory.limitBytes)
     throw tooLarge(`collection ${schema.name}`, bytes, memory);
+}
+
+/** The partitions of a load that are there. */
+export async function loadedPartitions(
+  peers: QueryCoordPeers,
+  { collectionId, scope }: Load,
+): Promise<readonly bigint[]> {
+  const { collection } = await peers.definitions.describeCollection({ id: collectionId });
+  const there = collection?.partitions.map((partition) => partition.id) ?? [];
+  // A truncate that did not come to its end may have had partitions loaded that never came to be.
+  return there.filter((id) => isInScope(scope, id));
 }
 
 /** The sealed segments that a node serves, with the memory they are reckoned to take. */

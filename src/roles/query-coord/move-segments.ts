@@ -11,7 +11,7 @@ export interface MoveWish {
   readonly sourceNodeId: bigint;
   /** Empty: all other nodes that may serve the collection. */
   readonly targetNodeIds: readonly bigint[];
-  /** Empty: all that the source serves of the collection. */
+  /** Empty: all that the source serves of the collection. Those that a target serves already stay there: a wish may come again. */
   readonly segmentIds: readonly bigint[];
 }
 
@@ -38,7 +38,8 @@ export function chooseMoves(
       `no query node is left to balance to beside the source ${sourceNodeId}; start another one, or name it in dst_nodeIDs: invalid parameter`,
     );
   const served = segments.filter(({ nodeId }) => nodeId === sourceNodeId);
-  const foreign = segmentIds.find((id) => !served.some((segment) => segment.id === id));
+  const known = segments.filter(({ nodeId }) => nodeId === sourceNodeId || targets.includes(nodeId));
+  const foreign = segmentIds.find((id) => !known.some((segment) => segment.id === id));
   if (foreign !== undefined)
     throw new ElanusError(
       'segment_not_found',

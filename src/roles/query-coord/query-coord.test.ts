@@ -63,6 +63,7 @@ async function start(cluster: SimulatedCluster) {
           return {
             collection: {
               id: COLLECTION,
+              schema: { name: 'c' },
               vchannels: ['a', 'b'],
               partitions: state.partitions.map((id) => ({ id })),
             },
@@ -251,6 +252,42 @@ describe('query-coord', () => {
       running.run(running.calls.loadCollection({ collectionId: COLLECTION, replicaNumber: 2 })),
     ).rejects.toMatchObject({
       key: 'invalid_parameter',
+    });
+  });
+});
+
+describe('segments that a client moves', () => {
+  const places = ({ state }: Running) =>
+    Object.fromEntries(
+      [...state.targets.values()].flatMap(({ segments }) =>
+        segments.map(({ segment, nodeId }) => [String(segment?.id), nodeId]),
+      ),
+    );
+  const away = { collectionId: COLLECTION, sourceNodeId: 501n, targetNodeIds: [502n], segmentIds: [1n, 2n] };
+
+  it('are where they were wanted when the wish comes again, also to a coordinator that has just begun', async () => {
+    const cluster = simulatedCluster(2);
+    const first = await start(cluster);
+    first.state.nodes = [501n, 502n];
+    await first.run(first.calls.loadCollection({ collectionId: COLLECTION }));
+    for (const _ of [1, 2]) {
+      await first.run(first.calls.moveSegments(away));
+      expect(places(first)).toEqual({ 1: 502n, 2: 502n });
+    }
+    first.platform.crash();
+    const next = await start(cluster);
+    next.state.nodes = [501n, 502n];
+    // It was asked before its first round.
+    await next.run(next.calls.moveSegments(away));
+    expect(places(next)).toEqual({ 1: 502n, 2: 502n });
+  });
+  it('are refused when neither the source nor a target serves them', async () => {
+    const { calls, run, state } = await start(simulatedCluster(2));
+    state.nodes = [501n, 502n];
+    await run(calls.loadCollection({ collectionId: COLLECTION }));
+    await expect(run(calls.moveSegments({ ...away, segmentIds: [1n, 9n] }))).rejects.toMatchObject({
+      key: 'segment_not_found',
+      message: expect.stringContaining('segment=9'),
     });
   });
 });

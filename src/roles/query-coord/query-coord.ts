@@ -36,7 +36,7 @@ import { Distribution } from './distribution.js';
 import { explainLoads } from './explain-loads.js';
 import { leftOutBy, refuseReplicas } from './left-out-fields.js';
 import { failureOf } from './load-failure.js';
-import { checkMemory, servedSegments, serveRound } from './load-round.js';
+import { checkMemory, loadedPartitions, servedSegments, serveRound } from './load-round.js';
 import { AskedLoads, beginRound, freshly, type Loaded, RETRY_MS_MAX, RETRY_MS_MIN } from './loaded.js';
 import { chooseMoves } from './move-segments.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
@@ -235,11 +235,14 @@ export class QueryCoord {
       segments: await servedSegments(this.#peers, collectionId, this.#distribution),
     }),
     moveSegments: async (wish) => {
-      const loaded = this.#loaded.get(wish.collectionId);
-      const nodes = this.#servingNodes(loaded?.definition.resourceGroup ?? DEFAULT_RESOURCE_GROUP);
-      const served = await servedSegments(this.#peers, wish.collectionId, this.#distribution);
-      for (const [id, node] of chooseMoves(served, wish, nodes)) this.#moves.set(id, node);
-      await this.#serveNow(wish.collectionId);
+      const { collectionId } = wish;
+      // Who has just taken over knows what is where after its first round.
+      if (this.#distribution.channelsOf(collectionId).length === 0) await this.#serveNow(collectionId);
+      const group = this.#loaded.get(collectionId)?.definition.resourceGroup ?? DEFAULT_RESOURCE_GROUP;
+      const served = await servedSegments(this.#peers, collectionId, this.#distribution);
+      const moves = chooseMoves(served, wish, this.#servingNodes(group));
+      for (const [id, node] of moves) this.#moves.set(id, node);
+      if (moves.size > 0) await this.#serveNow(collectionId);
       return {};
     },
     explain: async (request) => explainLoads(this.#loaded, this.#asked, request),
@@ -268,7 +271,7 @@ export class QueryCoord {
         const kept =
           partitionIds.length === 0
             ? []
-            : (await this.#loadedPartitions(before.load)).filter((id) => !partitionIds.includes(id));
+            : (await loadedPartitions(this.#peers, before.load)).filter((id) => !partitionIds.includes(id));
         const isGone = await this.#decide(collectionId, (current) =>
           this.#release({ collectionId, partitionIds }, { before: before.load, current, kept }),
         );
@@ -387,12 +390,5 @@ export class QueryCoord {
         );
       await this.#inGroup(before, target, receipt);
     });
-  }
-
-  async #loadedPartitions({ collectionId, scope }: Load): Promise<readonly bigint[]> {
-    const { collection } = await this.#peers.definitions.describeCollection({ id: collectionId });
-    const there = collection?.partitions.map((partition) => partition.id) ?? [];
-    // A truncate that did not come to its end may have had partitions loaded that never came to be.
-    return there.filter((id) => isInScope(scope, id));
   }
 }
