@@ -43,10 +43,14 @@ export class AppendTasks implements Appends {
     await this.#running;
   }
 
-  /** Ends the batch that is under way, and begins none any more. @returns what waits then, in its order: the caller's from now on */
-  async stop(): Promise<readonly WaitingAppend[]> {
+  /** Ends the batch that is under way, and begins none any more: whoever stops it takes what waits, and what comes until then. */
+  async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#running;
+  }
+
+  /** After it stopped: what waits, in its order. It is the caller's from now on, and so is all that comes later. */
+  take(): readonly WaitingAppend[] {
     return this.#waiting.splice(0);
   }
 

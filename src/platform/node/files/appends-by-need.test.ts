@@ -114,3 +114,27 @@ it('goes on without a thread where none comes up', async () => {
   await appends.close();
   await handle.close();
 });
+
+it('loses no append of the turn in which the thread takes over', async () => {
+  const handle = await open(join(folder, 'log'), 'a');
+  const thread = new LateThread();
+  const appends = new AppendsByNeed({ thread, appendsMax: 2 });
+  const target = { file: 1, fd: handle.fd, name: 'log' };
+  thread.up.resolve();
+  let ended = 0;
+  // Each sends its next append another number of microtasks after its last one was durable.
+  const writer = async (pause: number): Promise<void> => {
+    for (let i = 0; i < 6; i++) {
+      await appends.send(target, [numbered(i)]);
+      for (let turn = 0; turn < pause; turn++) await Promise.resolve();
+    }
+    ended++;
+  };
+  const writers = Array.from({ length: 24 }, (_, pause) => writer(pause));
+  // More batches, one behind the other, than 24 writers need for 6 appends; an append that is lost never ends.
+  for (let batch = 0; batch < 200 && ended < writers.length; batch++)
+    await new AppendTasks().send(target, [numbered(0)]);
+  expect(ended).toBe(writers.length);
+  await appends.close();
+  await handle.close();
+});

@@ -67,10 +67,10 @@ export class AppendsByNeed implements Appends {
     } catch {
       return; // Its script is gone since. Tasks keep every promise, and are only slower.
     }
-    const waiting = await this.#tasks.stop();
-    // In this turn: what comes after it comes behind what waits.
+    await this.#tasks.stop();
+    // Both in this turn: what came before it is taken, what comes after it comes behind that.
     this.#way = 'thread';
-    for (const { target, bytes, settled } of waiting)
+    for (const { target, bytes, settled } of this.#tasks.take())
       this.#sendToThread(target, [bytes]).then(settled.resolve, settled.reject);
   }
 }
