@@ -29,8 +29,10 @@ const flags = [
   '201',
 ];
 /** Where the text of a kernel goes whose callers are not in src/index. */
-const homes = { filter: 'src/expr/gen', snappy: 'src/segment/gen' };
+const homes = { filter: 'src/expr/gen', json: 'src/model/gen', snappy: 'src/segment/gen' };
 const homeOf = (name) => homes[name] ?? 'src/index/gen';
+/** Kernels over a memory of one thread, which the engine copies to and from faster than to and from shared memory. */
+const unshared = new Set(['json']);
 /** Flags that replace or follow the ones above; RELAXED can be asked for in the source by isDefined. */
 const variantFlags = { relaxed: ['--enable', 'relaxed-simd', '--use', 'RELAXED=1'] };
 const sha256 = (...parts) =>
@@ -106,7 +108,8 @@ async function build(name, variant) {
   const outName = variant ? `${name}-${variant}` : name;
   if (variant && !variantFlags[variant])
     throw new Error(`kernels/${name}/variants.json names ${variant}, which has no flags`);
-  const flagsOfAll = [...flags, ...(variant ? variantFlags[variant] : [])];
+  const shared = flags.filter((flag) => flag !== '--sharedMemory' || !unshared.has(name));
+  const flagsOfAll = [...shared, ...(variant ? variantFlags[variant] : [])];
   const sourceHash = sha256(
     compilerVersion,
     flagsOfAll.join(' '),

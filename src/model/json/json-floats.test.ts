@@ -111,6 +111,59 @@ describe('float32 from bytes of JSON', () => {
   });
 });
 
+describe('float32 from long lists', () => {
+  const between = '0.50000002980232238769531250000000000000001';
+  const bitsOf = (texts: readonly string[]): number[] => bits(Float32Array.from(texts, Number));
+
+  it('are those of JSON.parse, whatever the list before was like', () => {
+    const wide = fc
+      .tuple(fc.nat(200), finite)
+      .map(([zeros, value]) => `${value.toFixed(20)}${'0'.repeat(zeros)}`);
+    const texts = fc.oneof(
+      { weight: 4, arbitrary: finite.map((value) => String(Math.fround(value / 1e290))) },
+      { weight: 1, arbitrary: fc.constantFrom('1', '-0', between, `-${between}`) },
+      { weight: 1, arbitrary: wide.filter((text) => !text.includes('e') && Math.abs(Number(text)) < 1e38) },
+    );
+    fc.assert(
+      fc.property(
+        fc.array(texts, { minLength: 1, maxLength: 40 }),
+        fc.constantFrom(1, 300),
+        (some, times) => {
+          const list = Array.from({ length: times }, () => some).flat();
+          expect(read(`[${list.join(', ')}]`, list.length)).toEqual(bitsOf(list));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('go through the memory in parts, wherever a number or a space lies', () => {
+    const list = Array.from({ length: 9000 }, (_, at) => String(Math.fround(Math.sin(at))));
+    for (const space of ['', ' '.repeat(7), '\n'.repeat(23)])
+      expect(read(`[${list.join(`${space},${space}`)}${space}]`, list.length)).toEqual(bitsOf(list));
+    const far = ['1', `${' '.repeat(250_000)}2${' '.repeat(100_000)}`, '3'];
+    expect(read(`[${far.join(',')}]`, 3)).toEqual(bitsOf(far));
+  });
+
+  it('are open one after the other and exact all the same', () => {
+    const list = Array.from({ length: 5000 }, (_, at) => (at % 3 === 0 ? `-${between}` : between));
+    expect(read(`[${list.join(',')}]`, list.length)).toEqual(bitsOf(list));
+  });
+
+  it('have as many digits as the memory has room for, and no more', () => {
+    const long = (digits: number): string => `0.${'3'.repeat(digits)}`;
+    expect(read(`[${long(100_000)},${long(100_000)}]`, 2)).toEqual(
+      bitsOf(['0.3333333333333333', '0.3333333333333333']),
+    );
+    expect(read(`[1,${long(200_000)}]`, 2)).toBeUndefined();
+  });
+
+  it('end with the text', () => {
+    for (const text of ['[1', '[1,', '[1,2', '[1,2 ', '[1,-', '[1,2.', '[1,2e', '[1,2e-', '['])
+      expect(read(text, 2), text).toBeUndefined();
+  });
+});
+
 /** Tries each length; the text is what was read. */
 function readAny(text: string): { readonly text: string; readonly bits: number[] } | undefined {
   for (let length = 1; length < 6; length++) {
