@@ -86,3 +86,18 @@ test('what waits when the store is closed is carried out', async () => {
     await rm(folder, { recursive: true });
   }
 });
+
+test('a watcher that throws fails its transaction, and none after it', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'elanus-test-'));
+  const store = new LmdbMetaStore(folder, await loadLmdb());
+  const watch = store.watch('a/', () => {
+    throw new Error('a mistake of the watcher');
+  });
+  const put = (key: string): Promise<bigint | undefined> =>
+    store.transact([], [{ kind: 'put', key, value: new Uint8Array([1]) }]);
+  await expect(put('a/1')).rejects.toThrow('a mistake of the watcher');
+  watch.cancel();
+  expect(await put('a/2')).toBe(2n);
+  await store.close();
+  await rm(folder, { recursive: true });
+});

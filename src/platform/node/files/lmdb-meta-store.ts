@@ -123,7 +123,13 @@ export class LmdbMetaStore implements MetaStore {
         );
       return;
     }
-    this.#watchers.emit(events);
+    try {
+      this.#watchers.emit(events);
+    } catch (error) {
+      // A watcher's mistake is its transaction's failure, and not the end of all that come later.
+      for (const { done } of group) done.reject(error);
+      return;
+    }
     for (const [at, { done }] of group.entries()) done.resolve(revisions[at]);
   }
 
