@@ -285,12 +285,6 @@ describe('checkFilter refuses', () => {
     );
   });
 
-  it('what is right but cannot be answered yet, by another code', () => {
-    for (const text of ['membership_match(s, {v}, type=bloom)']) {
-      expect(refusal(text)).toMatch(/^unsupported: \w+ is not supported in this version/);
-    }
-  });
-
   it('templates of the wrong type', () => {
     const writer = new BinaryWriter();
     writer.int64(1n);

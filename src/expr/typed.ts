@@ -8,6 +8,8 @@
 // `not` is only above leaves, `and` and `or` only above it: so false and unknown need not be distinguished anywhere but below a `not`,
 // and an evaluator carries one bit a row. `not` of a leaf: the rows where it is known and not true.
 
+import type { BloomMembers } from '#expr/members/bloom-members.js';
+import type { RoaringMembers } from '#expr/members/roaring-members.js';
 import type { Geometry } from '#model/geometry/geometry.js';
 import type { DataType } from '#model/schema/data-type.js';
 import type { Column } from '#proto/elanus/data.js';
@@ -171,6 +173,8 @@ export type Leaf =
     }
   /** Never empty. NaN is in no set. The operand is no whole array. */
   | { readonly kind: 'in'; readonly operand: Operand; readonly values: ValueSet }
+  /** In a set that the client made, whose bytes stay as they came. Whole numbers and, of a Bloom filter, texts. */
+  | { readonly kind: 'member'; readonly operand: FieldOperand | JsonOperand; readonly members: Members }
   /** The operand is text or JSON, in which only strings match. */
   | { readonly kind: 'like'; readonly operand: Operand; readonly pattern: LikePattern }
   /** RE2 syntax, found anywhere in the text; `compileRegex` of `expr/regex.ts` makes the matcher, in linear time. */
@@ -218,6 +222,8 @@ export type Leaf =
       readonly threshold: number;
       readonly elements: ElementPredicate;
     };
+
+export type Members = BloomMembers | RoaringMembers;
 
 export type WantedWords =
   /** At least so many of these. */

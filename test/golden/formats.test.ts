@@ -11,7 +11,7 @@ import { loadMinhashIndex } from '#index/minhash/minhash-index.js';
 import { minhashSearch } from '#index/minhash/minhash-search.js';
 import { decodeOrderedIndex } from '#index/scalar/ordered-index-bytes.js';
 import { decodeScalarIndexFile } from '#index/scalar/scalar-index-file.js';
-import { hashOfKey } from '#index/scalar/statistics/split-block-bloom.js';
+import { hashOfKey } from '#index/scalar/statistics/key-hash.js';
 import { hasBlock, learnedLevels, loadVectorIndex } from '#index/vector-indexes.js';
 import { columnFromInt64, concatBatches } from '#model/columns/column.js';
 import { indexTypeNames, indexTypeSpec } from '#model/params/index-types.js';

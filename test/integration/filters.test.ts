@@ -1,5 +1,5 @@
 // Filters through the real client, in query, count, search and delete: each means the same over rows in memory and rows in files.
-import { DataType, type RowData } from '@zilliz/milvus2-sdk-node';
+import { buildBloomFilter, buildRoaringBitmap, DataType, type RowData } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failureOf, keyField, mustSucceed, openWorld, vectorField, vectorOf, type World } from './support.js';
 
@@ -147,6 +147,58 @@ describe('filters', () => {
       ({ age, name }) => age !== null && [3, 4, 5].includes(age) && name.startsWith('mail'),
     );
     expect(found.data.map(({ id }) => Number(id))).toEqual(wanted.map(({ id }) => id));
+  });
+
+  it('ask whether values are in sets that the client made', async () => {
+    const { client } = world;
+    const idsOf = async (filter: string, set: Uint8Array): Promise<number[]> => {
+      const found = await client.query({
+        collection_name: 'c',
+        filter,
+        exprValues: { set },
+        output_fields: ['id'],
+      });
+      expect(found.status.reason).toBe('');
+      return found.data.map(({ id }) => Number(id));
+    };
+    const idsWhere = (test: (row: Row) => boolean): number[] => rows.filter(test).map(({ id }) => id);
+    const ages = buildRoaringBitmap([3, 5, 40, -1]);
+    const isAge = ({ age }: Row): boolean => age !== null && [3, 5, 40].includes(age);
+    expect(await idsOf('membership_match(age, {set}, type=roaring)', ages)).toEqual(idsWhere(isAge));
+    expect(await idsOf('not membership_match(age, {set}, type=roaring)', ages)).toEqual(
+      idsWhere((row) => row.age !== null && !isAge(row)),
+    );
+    expect(await idsOf('membership_match(id, {set}, type=roaring)', ages)).toEqual(
+      idsWhere(({ id }) => [3, 5, 40].includes(id)),
+    );
+    // One in ten thousand of other values may pass; these do not.
+    const names = buildBloomFilter(['mail-1', 'page-2', 'note-299', 'nobody'], 0.0001);
+    const isName = ({ name }: Row): boolean => ['mail-1', 'page-2', 'note-299'].includes(name);
+    expect(await idsOf('membership_match(name, {set}, type=bloom)', names)).toEqual(idsWhere(isName));
+    const kind = buildBloomFilter(['mail'], 0.0001);
+    expect(await idsOf('membership_match(doc["kind"], {set}, type=bloom)', kind)).toEqual(
+      idsWhere(({ doc }) => doc.kind === 'mail'),
+    );
+    const ranks = buildBloomFilter([7, 8], 0.0001);
+    expect(await idsOf('membership_match(rank, {set}, type=bloom)', ranks)).toEqual([7, 8]);
+    const hits = await client.search({
+      collection_name: 'c',
+      data: vectorOf(1),
+      filter: 'membership_match(age, {set}, type=roaring)',
+      exprValues: { set: ages },
+      limit: 300,
+      output_fields: ['id'],
+    });
+    expect(hits.results.map(({ id }) => Number(id)).toSorted((a, b) => a - b)).toEqual(idsWhere(isAge));
+    // What a Bloom filter lets through must not be deleted.
+    const refused = await failureOf(() =>
+      client.delete({
+        collection_name: 'c',
+        filter: 'ok and membership_match(age, {set}, type=bloom)',
+        exprValues: { set: ranks },
+      }),
+    );
+    expect(refused).toMatchObject({ code: 1100, reason: expect.stringContaining('use type=roaring') });
   });
 
   it('sample some of the rows that pass', async () => {

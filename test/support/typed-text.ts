@@ -89,6 +89,8 @@ function predicateText(predicate: Predicate): string {
       return `${operandText(predicate.left)} ${predicate.op} ${operandText(predicate.right)}`;
     case 'in':
       return `${operandText(predicate.operand)} in ${setText(predicate.values)}`;
+    case 'member':
+      return `${operandText(predicate.operand)} in ${predicate.members.kind}`;
     case 'like':
       return `${operandText(predicate.operand)} like ${patternText(predicate.pattern)}`;
     case 'regex':

@@ -37,6 +37,18 @@ export function templateConstant(templates: Templates, name: string, at: number)
   }
 }
 
+/** A value that only functions take. @throws FilterSyntaxError when there is no such variable, or it is no bytes */
+export function templateBytes(templates: Templates, name: string, at: number): Uint8Array {
+  const value = Object.hasOwn(templates, name) ? templates[name]?.val : undefined;
+  if (value?.$case === 'bytesVal') return value.value;
+  throw new FilterSyntaxError(
+    value === undefined
+      ? `the value of expression template variable name {${name}} is not found`
+      : `the value of expression template variable {${name}} is no bytes, which is what is expected here`,
+    at,
+  );
+}
+
 function listConstant({ data }: TemplateArrayValue, at: number, depth: number): ListConstant {
   if (depth > DEPTH_MAX) throw tooDeep(at);
   switch (data?.$case) {

@@ -30,10 +30,11 @@ import {
 } from '#expr/evaluate/text/matchers.js';
 import { TextLeaf, TextsCompared } from '#expr/evaluate/text/text-leaves.js';
 import { wordsMatcher } from '#expr/evaluate/text/word-matchers.js';
-import type { Leaf as AskedLeaf, ComparisonOp, Literal, Operand, ValueSet } from '#expr/typed.js';
+import type { Leaf as AskedLeaf, ComparisonOp, Literal, Members, Operand, ValueSet } from '#expr/typed.js';
 import type { FixedView } from './column-view.js';
 import { BitsLeaf, NullLeaf, SameLeaf } from './known-leaves.js';
 import type { Leaf } from './leaf.js';
+import { MemberTest, MemberText, NumbersMember } from './member-leaves.js';
 import type { Operands } from './operands.js';
 
 /** What leaves over single rows are made of; those that have a predicate inside are made by whoever makes nodes. */
@@ -56,6 +57,8 @@ export function makeLeaf(leaf: PlainLeaf, operands: Operands): Leaf {
       return makeSides(leaf, operands);
     case 'in':
       return makeIn(leaf.operand, leaf.values, operands);
+    case 'member':
+      return makeMember(leaf.operand, leaf.members, operands);
     case 'like':
       return makeMatch(leaf.operand, likeMatcher(leaf.pattern), operands);
     case 'regex':
@@ -232,6 +235,14 @@ function makeContains(arrays: FixedArrays | TextArrays, values: ValueSet, mode: 
   if (mode === 'all' && only === undefined) return new ArrayContains(arrays, values, mode);
   const ints = values.bools.length > 0 ? BigInt64Array.from(values.bools, BigInt) : values.ints;
   return new ArrayHasAny(arrays, makeColumnIn(arrays.elements, { ...values, ints }));
+}
+
+function makeMember(operand: Operand, members: Members, operands: Operands): Leaf {
+  if (operand.type === 'json') return jsonLeaf(operand, new MemberTest(members), operands);
+  if (operand.type === 'text' && members.kind === 'bloom')
+    return makeMatch(operand, new MemberText(members.words), operands);
+  const vector = operands.numbers(operand);
+  return vector === undefined ? unknown() : new NumbersMember(vector, members);
 }
 
 function makeMatch(operand: Operand, matcher: TextMatcher, operands: Operands): Leaf {

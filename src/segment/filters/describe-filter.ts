@@ -92,6 +92,7 @@ function leafText(leaf: Leaf): string {
     case 'compare-operands':
       return `${operandText(leaf.left)} ${leaf.op} ${operandText(leaf.right)}`;
     case 'in':
+    case 'member':
     case 'like':
     case 'regex':
     case 'words':

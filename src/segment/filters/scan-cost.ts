@@ -25,6 +25,8 @@ const NUMBER = 1;
 const TEXT = 6;
 /** A text becomes words: some 50 ns each. */
 const WORDS = 2000;
+/** A hash, or a container that is looked up. */
+const MEMBER = 40;
 /** A path is looked for in the text of the row, or its column is read. */
 const JSON_READ = 100;
 const JSON_KEPT = 4;
@@ -38,6 +40,8 @@ function leafNanos(leaf: Leaf, kept: KeptShare): number {
       const { ints, doubles, texts } = leaf.values;
       return operandNanos(leaf.operand, kept) + Math.min(5, ints.length + doubles.length + texts.length);
     }
+    case 'member':
+      return operandNanos(leaf.operand, kept) + MEMBER;
     case 'like':
       return (
         operandNanos(leaf.operand, kept) +

@@ -6,7 +6,7 @@ import type {
   ChunkStatistics,
   RowGroupStatistics,
 } from '#index/scalar/statistics/chunk-statistics.js';
-import { hashOfKey } from '#index/scalar/statistics/split-block-bloom.js';
+import { hashOfKey } from '#index/scalar/statistics/key-hash.js';
 import type { Key } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
 import type { GroupSource } from './filter-plan.js';

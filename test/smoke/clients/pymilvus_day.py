@@ -4,6 +4,7 @@ in which one generation is installed; what a generation has no method for is nam
 Usage: python pymilvus_day.py ADDRESS
 """
 
+import importlib.util
 import logging
 import math
 import os
@@ -166,6 +167,19 @@ def milvus_client_day():
         assert max(abs(a - b) for a, b in zip(read["vector"], vector(9))) < 1e-6
         equal([found["extra"] for found in client.get(name, ids=[3], output_fields=["extra"])], ["dynamic 3"])
 
+    def packed_sets():
+        if importlib.util.find_spec("pymilvus.client.roaring_filter") is None:
+            print(f"  --    {VERSION} makes no packed sets")
+            return
+        from pymilvus.client.bloom_filter import build_bloom_filter
+        from pymilvus.client.roaring_filter import build_roaring_bitmap
+
+        ages = [3, 7, 49]
+        packed = {"ages": build_roaring_bitmap(ages)}
+        equal(ids("membership_match(age, {ages}, type=roaring)", filter_params=packed), where(ROWS + 1, lambda at: at % 50 in ages))
+        packed = {"titles": build_bloom_filter([f"title {at}" for at in (1, 6, 9)], fpr=0.0001)}
+        equal(ids("membership_match(title, {titles}, type=bloom)", filter_params=packed), [1, 6, 9])
+
     def searches():
         hits = client.search(name, data=[vector(7), vector(8)], anns_field="vector", limit=5, output_fields=["title", "extra", "doc"])
         equal([len(found) for found in hits], [5, 5])
@@ -252,7 +266,7 @@ def milvus_client_day():
         connections.disconnect("maker")
 
     needs = {iterates: "search_iterator", hybrid: "hybrid_search", flushes: "flush", new_fields: "add_collection_field", partitions: "get_partition_stats"}
-    for step in (creates, describes, writes, queries, searches, iterates, hybrid, partitions, aliases, new_fields, flushes, deletes, refuses, quick, drops):
+    for step in (creates, describes, writes, queries, packed_sets, searches, iterates, hybrid, partitions, aliases, new_fields, flushes, deletes, refuses, quick, drops):
         if hasattr(client, needs.get(step, "query")):
             check(f"MilvusClient {step.__name__}", step)
         else:

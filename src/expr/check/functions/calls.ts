@@ -9,10 +9,11 @@ import { FilterSyntaxError } from '#expr/parse/syntax-error.js';
 import type { FieldOperand, JsonOperand, Predicate } from '#expr/typed.js';
 import { type CallNode, checkArguments, constantArgument } from './call-arguments.js';
 import { checkQuantifier, quantifiers, type ReadPredicate } from './elements.js';
+import { checkMembership } from './membership-match.js';
 import { checkNear, checkSpatial, checkValid, spatialOps } from './spatial.js';
 import { checkTextMatch } from './text-match.js';
 
-/** @throws FilterSyntaxError; unsupported for text and membership functions */
+/** @throws FilterSyntaxError; unsupported for text functions */
 export function checkCall(
   context: CheckContext,
   node: CallNode,
@@ -35,10 +36,7 @@ export function checkCall(
     case 'text_match_fuzzy':
       return checkTextMatch(context, node, negated);
     case 'membership_match':
-      throw new ElanusError(
-        'unsupported',
-        "membership_match is not supported in this version: use 'in' with a list",
-      );
+      return checkMembership(context, node, negated);
     case 'random_sample':
       throw new FilterSyntaxError(
         'random sample expression can only be the last expression in the logical and expression',

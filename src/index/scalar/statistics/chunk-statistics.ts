@@ -1,5 +1,5 @@
 // What is known of a column in one row group of a file before a row is read.
-import type { SplitBlockBloom } from './split-block-bloom.js';
+import type { SplitBlockBloom } from '#base/hashes/split-block-bloom.js';
 
 /** An end of the values: numbers as they are, ints of 64 bits as bigint, texts as UTF-8. A text may be cut: then it is below all of them, or above. */
 export type Bound = number | bigint | Uint8Array;

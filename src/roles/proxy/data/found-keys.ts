@@ -2,6 +2,7 @@
 // gets one record with all of its keys, so a crash leaves all of a shard's rows or none. The read sees every write that was acknowledged
 // before the delete came; a row that is written under one of the keys between the read and the delete goes with it.
 import { ElanusError } from '#base/errors.js';
+import { leavesOf } from '#expr/leaves-of.js';
 import type { CallContext } from '#platform/transport.js';
 import type { DeleteRequest } from '#proto/milvus/milvus.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
@@ -27,6 +28,12 @@ export async function findKeys(
     throw new ElanusError(
       'invalid_parameter',
       'a delete takes no random_sample and no element_filter: what it deletes would not be said; write a filter of rows',
+    );
+  const leaves = sent.predicate === undefined ? [] : [...leavesOf(sent.predicate.predicate)];
+  if (leaves.some((leaf) => leaf.kind === 'member' && leaf.members.kind === 'bloom'))
+    throw new ElanusError(
+      'invalid_parameter',
+      'a delete takes no membership_match with type=bloom, which also passes rows that are not in the set; use type=roaring or a list',
     );
   const partitionNames = request.partitionName === '' ? [] : [request.partitionName];
   const scope = await readScope(parts, { ...request, partitionNames }, context);

@@ -5,8 +5,8 @@ import { deserializeTCompactProtocol } from 'hyparquet/src/thrift.js';
 import type { ByteWriter } from 'hyparquet-writer';
 import { serializeTCompactProtocol } from 'hyparquet-writer/src/thrift.js';
 import { wordsOf } from '#base/bytes.js';
-import { type Words64, xxhash64, xxhash64OfWords } from '#base/xxhash64.js';
-import { BLOCK_BYTES, SplitBlockBloom } from '#index/scalar/statistics/split-block-bloom.js';
+import { BLOCK_BYTES, SplitBlockBloom } from '#base/hashes/split-block-bloom.js';
+import { type Words64, xxhash64, xxhash64OfWords } from '#base/hashes/xxhash64.js';
 import type { Column } from '#proto/elanus/data.js';
 
 /** More is no filter of ours: a row group has 16,384 rows. */

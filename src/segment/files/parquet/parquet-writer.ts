@@ -5,7 +5,7 @@ import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { writePageHeader } from 'hyparquet-writer/src/datapage.js';
 import { assert } from '#base/assert.js';
 import { wordsOf } from '#base/bytes.js';
-import type { SplitBlockBloom } from '#index/scalar/statistics/split-block-bloom.js';
+import type { SplitBlockBloom } from '#base/hashes/split-block-bloom.js';
 import type { Column } from '#proto/elanus/data.js';
 import { ARROW_NOTE, arrowSchemaNote } from './arrow-schema.js';
 import { bloomOfColumn, writeBloom } from './bloom-column.js';

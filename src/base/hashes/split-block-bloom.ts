@@ -1,8 +1,7 @@
 // A split-block Bloom filter of Parquet's specification: which keys are certainly not among those that were added. A block has eight words;
 // the high word of a key's hash chooses the block, the low word one bit in each of its words. A false "perhaps" costs a look, a "no" is true.
 import { assert } from '#base/assert.js';
-import { type Words64, xxhash64, xxhash64OfWords } from '#base/xxhash64.js';
-import type { Key } from '#model/columns/column.js';
+import type { Words64 } from './xxhash64.js';
 
 const BLOCK_WORDS = 8;
 export const BLOCK_BYTES = 32;
@@ -11,17 +10,6 @@ const BITS_A_KEY = 9.7;
 const SALT = Int32Array.of(
   ...[0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31],
 );
-const encoder = new TextEncoder();
-
-/** The hash of a key's bytes as a file has them: eight of an integer, those of a text without its length. */
-export function hashOfKey(key: Key): Words64 {
-  const out = new Int32Array(2);
-  if (typeof key === 'string') {
-    const bytes = encoder.encode(key);
-    xxhash64(bytes, 0, bytes.length, out);
-  } else xxhash64OfWords(Number(BigInt.asIntN(32, key)), Number(BigInt.asIntN(32, key >> 32n)), out);
-  return out;
-}
 
 export class SplitBlockBloom {
   /** Words of the blocks, as the file has them on a machine that is little-endian. */
