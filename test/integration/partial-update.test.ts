@@ -116,6 +116,12 @@ describe.each([['growing'], ['sealed']])('partial update of %s rows', (kind) => 
       update([{ id: 5, nums: [0, Number.NaN] }], { field_ops: [{ field_name: 'nums', op: REMOVE }] }),
     );
     expect((await get(5))[0]?.nums).toEqual([1, 2.5]);
+    // A null has nothing to take from, and stays one.
+    await mustSucceed(update([{ id: 11, tags: null }]));
+    await mustSucceed(update([{ id: 11, tags: ['x'] }], tags(REMOVE)));
+    expect((await get(11))[0]).toMatchObject({ tags: null, b: 'b11' });
+    await mustSucceed(update([{ id: 11, tags: ['x'] }], tags(APPEND)));
+    expect((await get(11))[0]?.tags).toEqual(['x']);
     // An operation is a partial update, said or not.
     await mustSucceed(
       client.upsert({

@@ -53,13 +53,13 @@ interface ArrayColumns {
   readonly numbers: ArrayLike<number>;
 }
 
-/** A null in the request leaves the row as it is; elements that are added to a null make an array of it. */
+/** A null in the request leaves the row as it is, and so does a removal from a null; elements that are added to a null make an array of it. */
 function changedColumn(field: FieldSchema, op: ArrayOp, { present, given, numbers }: ArrayColumns): Column {
   const bytesOf = (from: Column, row: number): Uint8Array | null =>
     isNull(from, row) ? null : bytesAt(from, row);
   const values = Array.from({ length: numbers.length }, (_, row) => {
     const [base, sent] = [bytesOf(present, row), bytesOf(given, row)];
-    if (sent === null) return base;
+    if (sent === null || (base === null && op === 'remove')) return base;
     return changedArray(field, op, { base: base ?? new Uint8Array(0), sent, row: numbers[row] ?? row });
   });
   return columnFromBytes(field.fieldID, DataType.Array, values);
