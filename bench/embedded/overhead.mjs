@@ -3,6 +3,7 @@
 // The difference is client, calls in the process, checks, roles and hits. Prints a line for each.
 //
 //     node bench/embedded/overhead.mjs [PATH ...]    (built checkouts to compare, beside this one, in turns with it)
+//     EF=64 node bench/embedded/overhead.mjs         (walks of another width)
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,7 @@ const ROWS = 4000;
 const ROUNDS = 60;
 const SEARCHES = 400;
 const K = 10;
-const EF = 16;
+const EF = Number(process.env.EF ?? 16);
 const CALLERS = [1, 8];
 const checkouts = [
   new URL('../../', import.meta.url),
@@ -71,11 +72,16 @@ const engineOf = async (rows) =>
   bare.open({ ...set, name: 'rows', rows, base }, rows === 1 ? undefined : opened[0].folder);
 const engines = { one: await engineOf(1), graph: await engineOf(ROWS) };
 
-/** Microseconds of wall time a search, and of processor time of this thread and of all. */
+/** Microseconds of wall time a search, of processor time of this thread and of all, and of the slowest hundredth. */
 async function round(ask, callers) {
   let next = 0;
+  const times = [];
   const caller = async () => {
-    while (next < SEARCHES) await ask(queries[next++ % queries.length]);
+    while (next < SEARCHES) {
+      const asked = performance.now();
+      await ask(queries[next++ % queries.length]);
+      times.push(performance.now() - asked);
+    }
   };
   const thread = process.threadCpuUsage?.();
   const cpu = process.cpuUsage();
@@ -84,7 +90,9 @@ async function round(ask, callers) {
   const wall = (performance.now() - begin) * 1000;
   const sum = ({ user, system }) => user + system;
   const own = thread === undefined ? NaN : sum(process.threadCpuUsage(thread));
-  return [wall, own, sum(process.cpuUsage(cpu))].map((micros) => micros / SEARCHES);
+  const all = sum(process.cpuUsage(cpu));
+  times.sort((a, b) => a - b);
+  return [...[wall, own, all].map((micros) => micros / SEARCHES), quantile(times, 0.99) * 1000];
 }
 
 const quantile = (sorted, share) => sorted[Math.floor((sorted.length - 1) * share)];
@@ -112,9 +120,9 @@ for (const [kind, text] of [
         if (at >= 10) measured[side].push(one); // The first ones warm up.
       }
     for (const [side, [name]] of sides.entries()) {
-      const parts = [0, 1, 2].map((part) => spread(measured[side].map((one) => one[part])));
+      const parts = [0, 1, 2, 3].map((part) => spread(measured[side].map((one) => one[part])));
       console.log(
-        `${text}, ${callers} callers, ${name}: ${parts[0]} us a search (best tenth of ${ROUNDS} rounds, and median); processor ${parts[1]} us this thread, ${parts[2]} us all`,
+        `${text}, ${callers} callers, ${name}: ${parts[0]} us a search (best tenth of ${ROUNDS} rounds, and median); processor ${parts[1]} us this thread, ${parts[2]} us all; slowest hundredth ${parts[3]} us`,
       );
       if (side > 0) {
         const beside = measured[side].map(([wall], at) => wall - measured[0][at][0]);

@@ -1,5 +1,15 @@
 // Tasks of the workers' contract suite, loaded by the threads in place of the product's registry.
 type Context = { readonly memories: readonly WebAssembly.Memory[]; readonly thread: number };
+interface Met {
+  readonly met: Int32Array;
+  readonly runs: Int32Array;
+  /** Number of the calling thread. */
+  readonly here: number;
+}
+interface Held {
+  readonly open: Int32Array;
+  readonly here: number;
+}
 const seen = new WeakSet<object>();
 const EMPTY = new Uint8Array(0);
 
@@ -38,5 +48,21 @@ export const workerTasks = {
   failTyped: (): never => {
     throw Object.assign(new Error('no memory'), { name: 'ElanusError', key: 'memory_limit' });
   },
+  /** On the calling thread it waits for another thread to come to one; not for good, as nothing can end a thread that stands still. */
+  meet: ({ met, runs, here }: Met, { thread }: Context): number => {
+    Atomics.add(runs, 0, 1);
+    if (thread !== here) {
+      Atomics.store(met, 0, 1);
+      Atomics.notify(met, 0);
+    } else Atomics.wait(met, 0, 0, 30_000);
+    return thread;
+  },
+  /** On another thread than the calling one it waits until it is let go. */
+  hold: ({ open, here }: Held, { thread }: Context): number => {
+    if (thread !== here) Atomics.wait(open, 0, 0, 30_000);
+    return thread;
+  },
+  dieThere: ({ here }: Pick<Held, 'here'>, { thread }: Context): number =>
+    thread === here ? thread : process.exit(3),
   die: (): void => process.exit(3),
 };

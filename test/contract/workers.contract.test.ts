@@ -97,7 +97,7 @@ describe.each([
 });
 
 describe('NodeWorkers', () => {
-  test('a short task runs on the calling thread, at once, under a number of its own; a long one, and what is too much for a turn, does not', async () => {
+  test('a short task runs on the calling thread, at once, under a number of its own; a long one does not', async () => {
     const workers = new NodeWorkers({ registry, tasks, parallelism: 2 });
     threads.push(workers);
     const here = { value: 0 };
@@ -107,20 +107,79 @@ describe('NodeWorkers', () => {
     expect(await workers.run('echo', here, [], undefined, 5000)).not.toBe(here);
     expect(await workers.run('echo', here, [])).not.toBe(here);
     await expect(workers.run('fail', {}, [], undefined, 1)).rejects.toThrow('boom');
-    // What comes in the same turn goes to the threads, but for what is not worth handing over.
-    const ofMany = async (count: number, micros: number) => {
-      const all = await Promise.all(
-        Array.from({ length: count }, () => workers.run<number>('thread', {}, [], undefined, micros)),
+    // What comes side by side and is not worth handing over stays here.
+    const few = Array.from({ length: 8 }, () => workers.run<number>('thread', {}, [], undefined, 5));
+    expect(new Set(await Promise.all(few))).toEqual(new Set([2]));
+  });
+  describe('short tasks side by side', () => {
+    /** With a thread that is up, and callers side by side seen. */
+    async function shared(): Promise<NodeWorkers> {
+      const workers = new NodeWorkers({ registry, tasks, parallelism: 2 });
+      threads.push(workers);
+      await workers.run('echo', {}, []);
+      await Promise.all(Array.from({ length: 70 }, () => workers.run('echo', {}, [], undefined, 1)));
+      await nodeTimers.yield();
+      return workers;
+    }
+    const flag = (): Int32Array => new Int32Array(new SharedArrayBuffer(4));
+
+    test('are computed by the calling thread and by another at the same time, each once', async () => {
+      const workers = await shared();
+      // The first runs here, and until another thread has come to one of them it does not end.
+      const [met, runs] = [flag(), flag()];
+      const all = Array.from({ length: 9 }, () =>
+        workers.run<number>('meet', { met, runs, here: 2 }, [], undefined, 60),
       );
-      return all.filter((thread) => thread === 2).length;
-    };
-    await nodeTimers.yield();
-    expect(await ofMany(20, 100)).toBe(1);
-    await nodeTimers.yield();
-    expect(await ofMany(20, 10)).toBe(20);
-    await nodeTimers.yield();
-    // One of those that are too much waits for the next turn, which comes sooner than a thread is woken.
-    expect(await ofMany(300, 10)).toBe(201);
+      const by = await Promise.all(all);
+      expect(new Set(by)).toEqual(new Set([0, 2]));
+      expect(runs[0]).toBe(9);
+    });
+    test('are computed here when the other thread does not come to them', async () => {
+      const workers = await shared();
+      const open = flag();
+      const input = { open, here: 2 };
+      const first = Array.from({ length: 8 }, () => workers.run<number>('thread', {}, [], undefined, 60));
+      // Claimed by the thread before anything else, as it is the newest; or here, where it ends at once.
+      const held = workers.run<number>('hold', input, [], undefined, 60);
+      expect(new Set(await Promise.all(first))).toEqual(new Set([2]));
+      Atomics.store(open, 0, 1);
+      Atomics.notify(open, 0);
+      await held;
+    });
+    test('fail alone, are cancelled before they begin, and hold their memory', async () => {
+      const workers = await shared();
+      const region = workers.allocate(65_536, 65_536);
+      const giveUp = new AbortController();
+      const run = (task: string, signal?: AbortSignal) =>
+        workers.run(task, { value: 4 }, [region], signal, 60);
+      const all = [run('fill'), run('fail'), run('thread', giveUp.signal), run('failTyped'), run('fill')];
+      giveUp.abort();
+      workers.release(region);
+      const settled = await Promise.allSettled(all);
+      expect(settled.map(({ status }) => status === 'fulfilled')).toEqual([true, false, false, false, true]);
+      await expect(all[1]).rejects.toThrow('boom');
+      await expect(all[3]).rejects.toMatchObject({ key: 'memory_limit' });
+      expect(new Uint8Array(region.memory.buffer)[9]).toBe(4);
+    });
+    test('that a thread had claimed when it died are lost, and no others', async () => {
+      const workers = await shared();
+      const all = Array.from({ length: 9 }, (_, i) =>
+        workers.run<number>(i === 8 ? 'dieThere' : 'thread', { here: 2 }, [], undefined, 60),
+      );
+      const settled = await Promise.allSettled(all);
+      for (const [at, one] of settled.entries())
+        if (one.status === 'rejected') {
+          expect(at).toBe(8);
+          expect(one.reason).toMatchObject({ message: expect.stringContaining('its thread ended') });
+        }
+      expect(await workers.run('echo', 1, [])).toBe(1);
+    });
+    test('end with the workers', async () => {
+      const workers = await shared();
+      const all = Array.from({ length: 20 }, () => workers.run('thread', {}, [], undefined, 60));
+      await workers.close();
+      for (const one of all) await expect(one).rejects.toMatchObject({ key: 'service_unavailable' });
+    });
   });
   test('one caller after another call wakes no thread, and what waited for its turn ends with the workers', async () => {
     const workers = new NodeWorkers({ registry, tasks, parallelism: 2 });

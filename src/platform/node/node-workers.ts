@@ -13,8 +13,9 @@ import type { SharedRegion, Workers, WorkerTask } from '#platform/workers.js';
 import { DroppedMemory } from './dropped-memory.js';
 import { nodeTimers } from './node-time.js';
 import { scriptUrl } from './script-url.js';
+import { BATCH_MAX, type Batch, type ShortTask, ShortTasks } from './short-tasks.js';
 import { threadOptions } from './thread-options.js';
-import type { FromWorker, ToWorker, WorkerSetup } from './worker-entry.js';
+import type { BatchAnswer, FromWorker, ToWorker, WorkerSetup } from './worker-entry.js';
 
 interface Job {
   readonly id: number;
@@ -31,6 +32,10 @@ interface Thread {
   /** It runs: until then it can hardly be interrupted, and has nothing of ours. */
   isUp: boolean;
   job: Job | undefined;
+  /** Short tasks that it was offered. */
+  batch: Batch | undefined;
+  /** Used for one batch after another: when it answers it has read the last one's. */
+  readonly claims: Int32Array;
 }
 
 export interface NodeWorkersOptions {
@@ -41,23 +46,17 @@ export interface NodeWorkersOptions {
   readonly parallelism?: number;
 }
 
-/** A task that takes no longer runs on the calling thread: its answer would come about 70 microseconds later from another (docs/performance.md). */
-const HERE_MICROS_MAX = 120;
-/**
- * A task that takes no longer runs here, however many came before it in the turn: where cores are busy, the thread that is woken takes this
- * one's, and handing over costs more than the 50 microseconds that it takes on an idle machine.
- */
-const HAND_OVER_MICROS = 80;
-/** The most that runs here between two looks at the network; what is beyond goes to the threads. */
-const TURN_MICROS_MAX = 2000;
+/** A task that takes longer goes to a thread: others would wait for it. */
+const SHORT_MICROS_MAX = 120;
 
 export class NodeWorkers implements Workers {
   readonly parallelism: number;
   readonly #registry: URL;
   readonly #tasks: Readonly<Record<string, WorkerTask>>;
-  #turnMicros = 0;
-  /** One task waits for the next turn. */
-  #isWaited = false;
+  readonly #short = new ShortTasks({
+    run: (task) => this.#runHere(task),
+    offer: (tasks) => this.#offer(tasks),
+  });
   readonly #threads = new Map<number, Thread>();
   readonly #queue: Job[] = [];
   /** Jobs, waiting or running, per live region; a released region is forgotten after its last one. */
@@ -116,13 +115,14 @@ export class NodeWorkers implements Workers {
       if (state === undefined || state.released)
         assert(false, `task ${task} uses released region ${region.id}`);
     }
-    if (micros !== undefined && Object.hasOwn(this.#tasks, task)) {
-      if (this.#isShort(micros)) return this.#runHere(task, input, regions);
-      if (micros <= HAND_OVER_MICROS && !this.#isWaited)
-        return this.#runNextTurn(task, input, regions, micros, signal);
-    }
+    const isShort = micros !== undefined && micros <= SHORT_MICROS_MAX && Object.hasOwn(this.#tasks, task);
+    if (isShort && this.#short.takesAtOnce(micros)) return this.#runAtOnce(task, input, regions);
     for (const { id } of regions) must(this.#regions.get(id), 'region').users++;
     const job: Job = { id: this.#nextJob++, task, input, regions, result: deferred<unknown>() };
+    if (isShort) {
+      this.#short.add({ ...job, signal, micros });
+      return job.result.promise as Promise<Output>;
+    }
     const stop = (): void => {
       const at = this.#queue.indexOf(job);
       if (at < 0) return; // Already running: it ends by itself.
@@ -137,56 +137,79 @@ export class NodeWorkers implements Workers {
     return forget === undefined ? result : result.finally(forget);
   }
 
-  #isShort(micros: number): boolean {
-    const turn = this.#turnMicros + micros;
-    // Where others came in the same turn, the threads work beside this one.
-    if (turn > TURN_MICROS_MAX || (turn > HERE_MICROS_MAX && micros > HAND_OVER_MICROS)) return false;
-    if (this.#turnMicros === 0) setImmediate(this.#beginTurn);
-    this.#turnMicros += Math.max(1, micros);
-    return true;
-  }
-
-  readonly #beginTurn = (): void => {
-    this.#turnMicros = 0;
-  };
-
-  async #runHere<Output>(task: string, input: unknown, regions: readonly SharedRegion[]): Promise<Output> {
-    // Input is checked by the task's own callers; the registry has one type for all.
+  /** Input is checked by the task's own callers; the registry has one type for all. */
+  async #runAtOnce<Output>(task: string, input: unknown, regions: readonly SharedRegion[]): Promise<Output> {
     const context = { memories: regions.map(({ memory }) => memory), thread: this.parallelism };
     return this.#tasks[task]?.(input as never, context) as Output;
   }
 
-  /**
-   * The first that comes when this thread has done enough in a turn: in the next one it begins sooner than on a thread that has to be woken, and
-   * one caller that asks again and again has no others beside it. Those that come behind it go to the threads.
-   */
-  async #runNextTurn<Output>(
-    task: string,
-    input: unknown,
-    regions: readonly SharedRegion[],
-    micros: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Output> {
-    for (const { id } of regions) must(this.#regions.get(id), 'region').users++;
-    this.#isWaited = true;
+  #runHere({ task, input, regions, signal, result }: ShortTask): void {
     try {
-      await nodeTimers.yield();
-      this.#isWaited = false;
-      if (this.#closed) throw gone();
       if (signal?.aborted) throw cancelled(task);
-      this.#isShort(micros); // Counted, whatever came before it in this turn.
-      return await this.#runHere(task, input, regions);
-    } finally {
-      this.#letGo(regions);
+      const context = { memories: regions.map(({ memory }) => memory), thread: this.parallelism };
+      result.resolve(this.#tasks[task]?.(input as never, context));
+    } catch (error) {
+      result.reject(error);
     }
+    this.#letGo(regions);
+  }
+
+  /** One core is the calling thread's. */
+  #offer(tasks: readonly ShortTask[]): Batch | undefined {
+    const thread = this.#threads.size === 0 && this.parallelism > 1 ? this.#start() : this.#idle();
+    if (thread === undefined || !thread.isUp || this.#queue.length > 0) return undefined;
+    let batches = 1;
+    for (const { batch } of this.#threads.values()) if (batch !== undefined) batches++;
+    if (batches >= this.parallelism) return undefined;
+    thread.claims.fill(0);
+    const batch: Batch = { tasks, claims: thread.claims };
+    const regions = new Map(tasks.flatMap((one) => one.regions.map((region) => [region.id, region])));
+    const fresh = [...regions.values()].filter(({ id }) => !thread.known.has(id));
+    const message: ToWorker = {
+      kind: 'batch',
+      claims: thread.claims,
+      tasks: tasks.map(({ task, input, regions: of }) => ({
+        task,
+        input: withoutRest(input),
+        regions: of.map(({ id }) => id),
+      })),
+      fresh,
+    };
+    try {
+      thread.worker.postMessage(message);
+    } catch {
+      return undefined; // Input that cannot be cloned is run here.
+    }
+    for (const { id } of fresh) thread.known.add(id);
+    thread.batch = batch;
+    thread.worker.ref();
+    return batch;
+  }
+
+  /** Answers of what a thread has claimed. */
+  #settleBatch(thread: Thread, answers: readonly BatchAnswer[]): void {
+    const { batch } = thread;
+    if (batch === undefined) return;
+    thread.batch = undefined;
+    thread.worker.unref();
+    for (const answer of answers) {
+      const task = must(batch.tasks[answer.at], 'a task of the batch');
+      this.#letGo(task.regions);
+      if (task.signal?.aborted) task.result.reject(cancelled(task.task));
+      else if ('error' in answer) task.result.reject(rebuild(answer.error));
+      else task.result.resolve(answer.output);
+    }
+    this.#short.ended(batch, answers.length);
+    this.#dispatch();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const job of this.#queue.splice(0)) job.result.reject(gone());
+    for (const job of [...this.#queue.splice(0), ...this.#short.takeAll()]) job.result.reject(gone());
     const threads = [...this.#threads.values()];
     this.#threads.clear();
-    for (const thread of threads) thread.job?.result.reject(gone());
+    for (const { job, batch } of threads)
+      for (const { result } of [...(job ? [job] : []), ...(batch?.tasks ?? [])]) result.reject(gone());
     const ended = threads.map(({ worker, isUp }) => ({ isUp, end: worker.terminate() }));
     // One that is still coming up ends when it is up; nobody has to wait for that.
     await Promise.all(ended.map(({ isUp, end }) => (isUp ? end : undefined)));
@@ -222,7 +245,8 @@ export class NodeWorkers implements Workers {
   }
 
   #idle(): Thread | undefined {
-    for (const thread of this.#threads.values()) if (thread.job === undefined) return thread;
+    for (const thread of this.#threads.values())
+      if (thread.job === undefined && thread.batch === undefined) return thread;
     return undefined;
   }
 
@@ -235,7 +259,11 @@ export class NodeWorkers implements Workers {
       ...threadOptions(`compute-${number}`),
       workerData: setup,
     });
-    const thread: Thread = { number, worker, known: new Set(), isUp: false, job: undefined };
+    const claims = new Int32Array(new SharedArrayBuffer(BATCH_MAX * 4));
+    const thread: Thread = {
+      ...{ number, worker, known: new Set(), isUp: false, claims },
+      ...{ job: undefined, batch: undefined },
+    };
     worker.once('online', () => {
       thread.isUp = true;
     });
@@ -249,6 +277,10 @@ export class NodeWorkers implements Workers {
   }
 
   #settle(thread: Thread, message: FromWorker): void {
+    if ('answers' in message) {
+      this.#settleBatch(thread, message.answers);
+      return;
+    }
     const job = thread.job;
     if (job === undefined || job.id !== message.id) return;
     thread.job = undefined;
@@ -263,16 +295,14 @@ export class NodeWorkers implements Workers {
     if (this.#threads.get(thread.number) !== thread) return;
     this.#threads.delete(thread.number); // The next task that finds no idle thread starts another.
     void thread.worker.terminate();
-    const job = thread.job;
+    const { job, batch } = thread;
     thread.job = undefined;
-    if (job !== undefined) {
-      this.#finish(job);
-      job.result.reject(
-        new ElanusError(
-          'internal',
-          `task ${job.task}: its thread ended (${reason}); a new thread takes over: retry`,
-        ),
-      );
+    thread.batch = undefined;
+    if (job !== undefined) this.#finish(job);
+    job?.result.reject(lost(job.task, reason));
+    for (const task of batch === undefined ? [] : this.#short.lost(batch)) {
+      this.#letGo(task.regions);
+      task.result.reject(lost(task.task, reason));
     }
     this.#dispatch();
   }
@@ -317,6 +347,9 @@ function withoutRest(input: unknown): unknown {
 
 const gone = (): ElanusError =>
   new ElanusError('service_unavailable', 'the workers were closed: open the database again');
+
+const lost = (task: string, reason: string): ElanusError =>
+  new ElanusError('internal', `task ${task}: its thread ended (${reason}); a new thread takes over: retry`);
 
 const cancelled = (task: string): ElanusError =>
   new ElanusError('cancelled', `task ${task}: cancelled before it started`);

@@ -17,15 +17,41 @@ export type ToWorker =
       readonly task: string;
       readonly input: unknown;
       readonly regions: readonly number[];
-      readonly fresh: readonly { readonly id: number; readonly memory: WebAssembly.Memory }[];
+      readonly fresh: readonly FreshRegion[];
+    }
+  | {
+      readonly kind: 'batch';
+      /** By the place of a task: 0 until somebody claims it; the calling thread does so, too. */
+      readonly claims: Int32Array;
+      readonly tasks: readonly Asked[];
+      readonly fresh: readonly FreshRegion[];
     }
   | { readonly kind: 'release'; readonly id: number };
+interface Asked {
+  readonly task: string;
+  readonly input: unknown;
+  readonly regions: readonly number[];
+}
+interface FreshRegion {
+  readonly id: number;
+  readonly memory: WebAssembly.Memory;
+}
+interface SentError {
+  readonly message: string;
+  readonly key?: string;
+  readonly stack?: string;
+}
+/** The answer of the task at that place of a batch. */
+export type BatchAnswer = { readonly at: number } & (
+  | { readonly output: unknown }
+  | { readonly error: SentError }
+);
 export type FromWorker =
   | { readonly id: number; readonly output: unknown }
-  | {
-      readonly id: number;
-      readonly error: { readonly message: string; readonly key?: string; readonly stack?: string };
-    };
+  | { readonly id: number; readonly error: SentError }
+  | { readonly answers: readonly BatchAnswer[] };
+/** As in `short-tasks.ts`, which must not load this file. */
+const CLAIMED_THERE = 2;
 type Crc32 = (bytes: Uint8Array, seed?: number) => number;
 type AnyTask = (
   input: unknown,
@@ -83,6 +109,12 @@ function dropped(bytes: number): void {
   for (const ms of [200, 250]) setTimeout(() => new ArrayBuffer(33 << 20), ms).unref();
 }
 
+function sentError(thrown: unknown): SentError {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const key = 'key' in error && typeof error.key === 'string' ? { key: error.key } : {};
+  return { message: error.message, ...key, ...(error.stack !== undefined && { stack: error.stack }) };
+}
+
 async function serve(port: MessagePort): Promise<void> {
   const setup = workerData as WorkerSetup;
   if (import.meta.url.endsWith('.ts')) {
@@ -95,7 +127,7 @@ async function serve(port: MessagePort): Promise<void> {
   const loaded = import(setup.registry) as Promise<Registry>;
   loaded.catch(() => {}); // Each task that needs it reports the error.
 
-  const run = async (message: ToWorker & { kind: 'run' }): Promise<unknown> => {
+  const run = async (message: Asked): Promise<unknown> => {
     const task = await taskOf(await loaded, message.task);
     const held = message.regions.map((id) => {
       const memory = memories.get(id);
@@ -113,6 +145,19 @@ async function serve(port: MessagePort): Promise<void> {
       port.postMessage(message); // A buffer that cannot move (WASM memory, already moved): copy.
     }
   };
+  /** The newest first: the calling thread begins at the other end. */
+  const runBatch = async ({ claims, tasks }: ToWorker & { kind: 'batch' }): Promise<void> => {
+    const answers: BatchAnswer[] = [];
+    for (let at = tasks.length - 1; at >= 0; at--) {
+      if (Atomics.compareExchange(claims, at, 0, CLAIMED_THERE) !== 0) continue;
+      try {
+        answers.push({ at, output: await run(tasks[at] as Asked) });
+      } catch (thrown) {
+        answers.push({ at, error: sentError(thrown) });
+      }
+    }
+    port.postMessage({ answers } satisfies FromWorker);
+  };
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'release') {
       dropped(memories.get(message.id)?.buffer.byteLength ?? 0);
@@ -120,14 +165,13 @@ async function serve(port: MessagePort): Promise<void> {
       return;
     }
     for (const { id, memory } of message.fresh) memories.set(id, memory);
+    if (message.kind === 'batch') {
+      void runBatch(message);
+      return;
+    }
     run(message)
       .then((output) => reply({ id: message.id, output }))
-      .catch((thrown: unknown) => {
-        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-        const key = 'key' in error && typeof error.key === 'string' ? { key: error.key } : {};
-        const stack = error.stack === undefined ? {} : { stack: error.stack };
-        reply({ id: message.id, error: { message: error.message, ...key, ...stack } });
-      });
+      .catch((thrown: unknown) => reply({ id: message.id, error: sentError(thrown) }));
   });
 }
 
