@@ -64,6 +64,7 @@ describe.each(['memory', 'folder'] as const)('Node SDK, %s', (kind) => {
       ]);
       const deleted = await client.delete({ collection_name: 'changing', ids: [0, 1, 20, 999] });
       expect(Number(deleted.delete_cnt)).toBe(4);
+      expect('int_id' in deleted.IDs).toBe(false);
       await mustSucceed(client.deleteEntities({ collection_name: 'changing', filter: 'id in [2]' }));
       expect((await client.count({ collection_name: 'changing' })).data).toBe(17);
       expect(

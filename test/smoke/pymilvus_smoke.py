@@ -365,7 +365,7 @@ def client_flow(client):
         equal(client.search(name, data=[vector(1005)], limit=1)[0][0]["id"], 5)
 
     def delete():
-        client.delete(name, ids=[6, 7])
+        equal(client.delete(name, ids=[6, 7])["delete_count"], 2)
         client.delete(name, filter="id in [8]")
         equal(client.query(name, filter="id in [6, 7, 8]", output_fields=["word"]), [])
         equal(client.query(name, filter="", output_fields=["count(*)"])[0]["count(*)"], 197)

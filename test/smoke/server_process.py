@@ -1,5 +1,6 @@
 """A server process of the built package, and checks that are counted; shared by the programs in this folder."""
 
+import contextlib
 import os
 import re
 import signal
@@ -19,9 +20,18 @@ class Checks:
         self.failed = 0
 
     def __call__(self, name, run):
+        with self._counted(name):
+            run()
+
+    async def awaited(self, name, coroutine):
+        with self._counted(name):
+            await coroutine
+
+    @contextlib.contextmanager
+    def _counted(self, name):
         begin = time.monotonic()
         try:
-            run()
+            yield
             self.passed += 1
             print(f"  ok    {name} ({time.monotonic() - begin:.2f} s)", flush=True)
         except Exception:

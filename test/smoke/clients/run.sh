@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Client programs that are not ours, unmodified, each in its generations, against one server process of the built package, all at the same
 # time: node-sdk-day.mjs (in Node, and the newest generation in Bun and Deno), host-day.mjs (Bun and Deno as hosts of the database),
-# pymilvus_day.py, descriptors_day.py (no server is asked), user_guide_day.py, langchain_day.py, llama_index_day.py, haystack_day.py, milvus_cli_day.py, mcp_day.py, agno_day.py, gptcache_day.py, claude-context-day.mjs, the Go clients in go/, the Java client in java/. Go and Java
-# also meet a second server, which asks for users.
+# pymilvus_day.py, pymilvus_async_day.py, descriptors_day.py (no server is asked), user_guide_day.py, langchain_day.py, llama_index_day.py, haystack_day.py, milvus_cli_day.py, mcp_day.py, agno_day.py, gptcache_day.py, claude-context-day.mjs, the Go clients in go/, the Java client in java/. Go, Java
+# and the asynchronous client of Python also meet a second server, which asks for users.
 # Installs what they need into a temporary folder (the caches of Go and Maven stay where they always are). Ends with `N passed, N failed`.
 # Usage: run.sh install|run|all FOLDER NODE      (FOLDER: a temporary folder, NODE: runs the server and the Node clients; install: no more than
 # that, so that the days can begin at once later)
@@ -177,6 +177,7 @@ day deno-host "$runtimes/deno" run --allow-all "${host[@]}" "$work/data-deno" "$
 for version in $PYMILVUS; do day "pymilvus-$version" "$work/pymilvus-$version/bin/python" "$here/pymilvus_day.py" "$address"; done
 "$root/node_modules/.bin/buf" build "$root" -o "$work/proto.binpb"
 for version in $PYMILVUS; do day "descriptors-$version" "$work/pymilvus-$version/bin/python" "$here/descriptors_day.py" "$work/proto.binpb"; done
+day pymilvus-async "$work/pymilvus-${PYMILVUS##* }/bin/python" "$here/pymilvus_async_day.py" "$address" "${addresses[users]}"
 # Those before have no functions.
 for version in ${PYMILVUS#* }; do day "full-text-pymilvus-$version" "$work/pymilvus-$version/bin/python" "$here/full_text_day.py" "$address"; done
 # Those before lack what most pages are about.

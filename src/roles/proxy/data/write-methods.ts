@@ -10,7 +10,7 @@ import { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { InsertRequest, UpsertRequest } from '#proto/milvus/milvus.js';
-import type { FieldData } from '#proto/milvus/schema.js';
+import { type FieldData, IDs } from '#proto/milvus/schema.js';
 import { type OpenCollection, refusePartitionNames } from '#roles/proxy/collection-access.js';
 import {
   filledWith,
@@ -161,7 +161,8 @@ export class WriteMethods {
       shardDeletes(collection, column, count, deletedPartitionId),
       context,
     );
-    return { ...mutation(idsFromColumn(column), count, timestamp), deleteCnt: BigInt(count) };
+    // Without the keys, as in Milvus: pymilvus answers them in place of the count where they come back.
+    return { ...mutation(undefined, 0, timestamp), deleteCnt: BigInt(count) };
   };
 
   /** What rows are written to. Of the partition: undefined where the rows choose theirs by their key. */
@@ -274,7 +275,7 @@ const mutation = (
   rowCount: number,
   timestamp: bigint,
 ) => ({
-  IDs: ids,
+  IDs: ids ?? IDs.create(),
   succIndex: firstNumbers(rowCount),
   acknowledged: true,
   timestamp,
