@@ -50,10 +50,9 @@ const definitions = {
     'explain',
   ]),
   ...all('read', ['listFileResources', 'readAnalyzer']),
-  // What is there as it is asked for is a success.
-  ...all('same', ['createCollection', 'createPartition', 'createIndex', 'flushCollection']),
-  // With the id of the job, which the caller gives.
-  ...all('same', ['importFiles']),
+  // An import with the id of the job, which the caller gives.
+  ...all('same', ['flushCollection', 'importFiles']),
+  ...all('receipt', ['createCollection', 'createPartition', 'createIndex']),
   ...all('receipt', [
     'dropCollection',
     'dropPartition',

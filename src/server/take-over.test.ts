@@ -1,93 +1,24 @@
 // What a client sees while coordinators take over: whoever answers knows what the one before it knew, and who does not know yet is not asked.
 import { expect, test } from 'vitest';
-import { deferred } from '#base/async.js';
 import {
   type MemoryPlatform,
   openMemoryPlatform,
-  type SimulatedCluster,
   simulatedCluster,
 } from '#platform/memory/memory-platform.js';
-import { MemoryTransport } from '#platform/memory/memory-transport.js';
-import type { MetaStore } from '#platform/meta-store.js';
 import { LoadState } from '#proto/milvus/common.js';
-import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
-import { CollectionSchema, DataType, FieldSchema } from '#proto/milvus/schema.js';
-import { type RoleName, roleNames } from '#rpc/role-names.js';
-import { type Client, remoteClient } from '#rpc/service.js';
-import { type Config, defaultConfig } from './config.js';
+import { DataType, FieldSchema } from '#proto/milvus/schema.js';
+import type { RoleName } from '#rpc/role-names.js';
+import {
+  clientOf,
+  configOf,
+  coordinators,
+  dyingAt,
+  held,
+  makeCollection,
+  schemaOf,
+  workers,
+} from '../../test/support/take-over.js';
 import { startNode } from './node.js';
-
-const coordinators: readonly RoleName[] = ['root-coord', 'data-coord', 'query-coord'];
-const workers = roleNames.filter((role) => !coordinators.includes(role));
-const PORT = 7000;
-
-const configOf = (host: string, roles: readonly RoleName[]): Config => ({
-  ...defaultConfig,
-  ...{ roles: roleNames.filter((role) => roles.includes(role)), host, internalHost: host },
-  internalPort: PORT,
-  sessions: { ttlMs: 2400, exclusiveRoles: coordinators },
-});
-
-/** What is read below the prefix waits until it is let go. */
-function held(store: MetaStore, prefix: string): { readonly store: MetaStore; readonly letGo: () => void } {
-  const gate = deferred<void>();
-  return {
-    letGo: () => gate.resolve(),
-    store: {
-      get: (key) => store.get(key),
-      range: async (of) => {
-        if (of.startsWith(prefix)) await gate.promise;
-        return store.range(of);
-      },
-      transact: (compares, operations) => store.transact(compares, operations),
-      watch: (of, onEvent) => store.watch(of, onEvent),
-    },
-  };
-}
-
-function clientOf({ network }: SimulatedCluster): Client<typeof MilvusServiceDefinition> {
-  const connection = new MemoryTransport(network, 'client').connect('work:19530');
-  return remoteClient(MilvusServiceDefinition, (path, request, context) =>
-    connection.call(path, request, { ...context, deadlineMs: network.world.clock.now() + 30_000 }),
-  );
-}
-
-const schemaOf = (name: string): Uint8Array =>
-  CollectionSchema.encode(
-    CollectionSchema.fromPartial({
-      name,
-      fields: [
-        { name: 'id', dataType: DataType.Int64, isPrimaryKey: true },
-        { name: 'vec', dataType: DataType.FloatVector, typeParams: [{ key: 'dim', value: '4' }] },
-      ],
-    }),
-  ).finish();
-
-async function makeCollection(client: ReturnType<typeof clientOf>, collectionName: string): Promise<void> {
-  await client.createCollection({ collectionName, schema: schemaOf(collectionName) });
-  const params = Object.entries({ index_type: 'FLAT', metric_type: 'L2' });
-  const extraParams = params.map(([key, value]) => ({ key, value }));
-  await client.createIndex({ collectionName, fieldName: 'vec', extraParams });
-}
-
-/** The process dies over the next change of a record with such a key once it is due: the change is made and not answered, or not made. */
-function dyingAt(
-  platform: MemoryPlatform,
-  key: RegExp,
-  due: { is: boolean },
-  when: 'before' | 'after' = 'after',
-): MemoryPlatform {
-  const { metaStore } = platform;
-  const transact: MetaStore['transact'] = async (compares, operations) => {
-    const isMeant = due.is && operations.some((one) => one.kind === 'put' && key.test(one.key));
-    if (!isMeant) return metaStore.transact(compares, operations);
-    due.is = false;
-    if (when === 'after') await metaStore.transact(compares, operations);
-    platform.crash();
-    return new Promise(() => {});
-  };
-  return { ...platform, metaStore: { ...held(metaStore, 'none').store, transact } };
-}
 
 /** A cluster whose coordinator has died, while the next one waits for what it reads below the prefix. */
 async function whileTakenOver(prefix: string) {
@@ -217,9 +148,19 @@ test('a drop of a collection, or of a partition, is carried to its end by whoeve
   expect([collectionNames, partitionNames]).toEqual([['d'], ['_default']]);
 });
 
+const flatIndex = [
+  { key: 'index_type', value: 'FLAT' },
+  { key: 'metric_type', value: 'L2' },
+];
 const between = { sourceResourceGroup: '__default_resource_group', targetResourceGroup: 'quick' };
 /** What a client changes and cannot take back by sending it again: each of these has the coordinator die over it, before and after its record. */
 const changes: readonly (readonly [string, (client: ReturnType<typeof clientOf>) => Promise<unknown>])[] = [
+  ['create collection', (client) => client.createCollection({ collectionName: 'f', schema: schemaOf('f') })],
+  ['create partition', (client) => client.createPartition({ collectionName: 'f', partitionName: 'q' })],
+  [
+    'create index',
+    (client) => client.createIndex({ collectionName: 'f', fieldName: 'vec', extraParams: flatIndex }),
+  ],
   ['create database', (client) => client.createDatabase({ dbName: 'shelf' })],
   [
     'alter database',
@@ -318,14 +259,18 @@ test.each(['before', 'after'] as const)(
       Promise.all([
         client.showCollections({}),
         client.describeCollection({ collectionName: 'e' }),
+        client.showPartitions({ collectionName: 'f' }),
+        client.describeIndex({ collectionName: 'f' }),
         client.listDatabases({}),
         client.listAliases({}),
         client.listCredUsers({}),
       ]),
     );
     expect(await read).toMatchObject([
-      { collectionNames: ['e'] },
+      { collectionNames: expect.toSatisfy((names: string[]) => [...names].sort().join() === 'e,f') },
       { schema: { fields: [{}, {}, { name: 'year' }] } },
+      { partitionNames: ['_default', 'q'] },
+      { indexDescriptions: [{ fieldName: 'vec' }] },
       { dbNames: ['default'] },
       { aliases: [] },
       { usernames: ['root'] },

@@ -1,10 +1,14 @@
 // DDL on a store that outlives the process: repeats change nothing, and what a crash or an absent peer leaves half done ends well.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { deferred } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
+import { idKey } from '#catalog/record-table.js';
 import type { Platform } from '#platform/platform.js';
-import { CollectionRecord } from '#proto/elanus/data.js';
+import type { CallContext } from '#platform/transport.js';
+import { CollectionRecord, SessionRecord } from '#proto/elanus/data.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
+import { NumberedCalls } from '#rpc/sessions/numbered-calls.js';
+import { SESSION_PREFIX } from '#rpc/sessions/own-session.js';
 import {
   context,
   createRequest,
@@ -13,12 +17,19 @@ import {
   unavailable,
 } from '../../../test/support/root-coord.js';
 
-/** The next transaction is carried out, and its caller hears that it failed. */
-function loseOutcome({ metaStore }: Pick<Platform, 'metaStore'>): void {
+/** The next transaction of a collection in this state is carried out, and its caller hears that it failed; or neither of the two. */
+function loseOutcome({ metaStore }: Pick<Platform, 'metaStore'>, state = '', isCarriedOut = true): void {
   const transact = metaStore.transact.bind(metaStore);
-  const lost: typeof transact = async (...asked) => {
-    await transact(...asked);
+  const lost: typeof transact = async (compares, operations) => {
+    const isMeant = operations.some(
+      (one) =>
+        one.kind === 'put' &&
+        one.key.startsWith('root-coord/collection/') &&
+        (state === '' || CollectionRecord.decode(one.value).state === state),
+    );
+    if (!isMeant) return transact(compares, operations);
     Object.assign(metaStore, { transact });
+    if (isCarriedOut) await transact(compares, operations);
     throw new ElanusError('io_failed', 'transact: no answer in time; try again');
   };
   Object.assign(metaStore, { transact: lost });
@@ -85,6 +96,83 @@ describe('create collection', () => {
     expect((await described()).collection?.id).toBe(collection?.id);
   });
 });
+
+describe('a create whose record fails', () => {
+  it.each([
+    ['creating', true],
+    ['creating', false],
+    ['created', false],
+  ])(
+    'as it is %s (carried out all the same: %s) leaves nothing, in the same life',
+    async (state, isCarriedOut) => {
+      const world = await openRootCoord();
+      loseOutcome(world.platform, state, isCarriedOut);
+      await expect(world.create()).rejects.toMatchObject({ key: 'io_failed' });
+      await expect(world.describe()).rejects.toMatchObject({ key: 'collection_not_found' });
+      await world.cluster.world.advance(5000);
+      expect(await world.records()).toEqual([]);
+      await world.create();
+      expect(await world.records()).toMatchObject([{ state: 'created' }]);
+    },
+  );
+  it('and was carried out all the same: it is there, and stays', async () => {
+    const world = await openRootCoord();
+    loseOutcome(world.platform, 'created');
+    await expect(world.create()).rejects.toMatchObject({ key: 'io_failed' });
+    await world.cluster.world.advance(5000);
+    expect(await world.records()).toMatchObject([{ state: 'created' }]);
+    expect((await world.describe()).collection?.vchannels).toHaveLength(2);
+  });
+});
+
+test.each(['collection', 'partition', 'index'])(
+  'a create of a %s that comes again after somebody dropped what it made makes nothing',
+  async (what) => {
+    const first = await openRootCoord();
+    const value = SessionRecord.encode(SessionRecord.fromPartial({ serverId: 7n })).finish();
+    const session = { kind: 'put', key: `${SESSION_PREFIX}${idKey(7n)}`, value } as const;
+    await first.cluster.metaStore.transact([], [session]);
+    await first.create({ collectionName: 'other' });
+    const collection = { database: '', name: 'other', id: 0n };
+    const partition = { collection, partition: 'p' };
+    const index = {
+      collection,
+      fieldName: 'v',
+      indexName: 'v',
+      indexType: 'FLAT',
+      metricType: 'L2',
+      params: {},
+    };
+    type Rooted = Awaited<ReturnType<typeof openRootCoord>>;
+    const sent = ({ handlers }: Rooted, context: CallContext): Promise<unknown> =>
+      what === 'collection'
+        ? handlers.createCollection(createRequest(), context)
+        : what === 'partition'
+          ? handlers.createPartition(partition, context)
+          : handlers.createIndex(index, context);
+    const dropped = ({ handlers }: Rooted): Promise<unknown> =>
+      what === 'collection'
+        ? handlers.dropCollection({ database: '', name: 'c', id: 0n }, context)
+        : what === 'partition'
+          ? handlers.dropPartition(partition, context)
+          : handlers.dropIndex({ collection, indexName: 'v' }, context);
+    const left = async () =>
+      (await first.records()).map(({ schema, partitions, indexes }) => [
+        schema?.name,
+        partitions.length,
+        indexes.length,
+      ]);
+    const call = new NumberedCalls(7n).begin();
+    await first.cluster.world.runUntil(sent(first, call.context(context)));
+    expect(await left()).not.toEqual([['other', 1, 0]]);
+    await first.cluster.world.runUntil(dropped(first));
+    // The one that takes over, too.
+    first.platform.crash();
+    const second = await openRootCoord(first.cluster);
+    await second.cluster.world.runUntil(sent(second, call.context(context)));
+    expect(await left()).toEqual([['other', 1, 0]]);
+  },
+);
 
 describe('after a crash', () => {
   it.each(['creating', 'dropping'])('a collection left %s is gone after the next start', async (state) => {

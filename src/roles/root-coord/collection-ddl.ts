@@ -52,7 +52,7 @@ export class CollectionDdl {
     this.#interrupted = new Set(left.map(({ id }) => id));
   }
 
-  async create(request: CreateCollectionRequest): Promise<void> {
+  async create(request: CreateCollectionRequest, receipt: Receipt): Promise<void> {
     const { catalog } = this.#parts;
     const database = catalog.database(request.dbName).name;
     checkName('collection', request.collectionName);
@@ -81,7 +81,7 @@ export class CollectionDdl {
       }
       checkShardCount(request);
       const record = await this.#newRecord(database, schema, request);
-      await this.#createNow(record).finally(() => this.#coming.delete(record));
+      await this.#createNow(record, receipt).finally(() => this.#coming.delete(record));
     };
     await fileResources.whileHeld(resourceIds, () =>
       this.#locks.collection({ database, name: request.collectionName }, create),
@@ -126,23 +126,33 @@ export class CollectionDdl {
     return record;
   }
 
-  /** It counts from its last record on: whatever cuts this off before leaves something that is cleared. */
-  async #createNow(record: CreatingCollection): Promise<void> {
+  /** It counts from its last record on, which has the receipt: whatever cuts this off before leaves something that is taken back. */
+  async #createNow(record: CreatingCollection, receipt: Receipt): Promise<void> {
     const { catalog, broker } = this.#parts;
-    await this.#creates.add(record);
     try {
+      await this.#creates.add(record);
       assert(record.schema !== undefined, 'no schema');
       await broker.watchChannels(record.id, record.vchannels, {
         schema: record.schema,
         createTimestamp: record.createdTimestamp,
       });
+      await catalog.carryOut(receipt, moveCollection(record, 'channels_watched'));
     } catch (error) {
       // Its tombstone is what the caller waits for; the rest may need the very peer that has just failed.
-      await catalog.saveCollection(moveCollection(record, 'drop'));
+      await this.#takeBack(record).catch(() => {});
       void this.#clear(record);
       throw error;
     }
-    await catalog.saveCollection(moveCollection(record, 'channels_watched'));
+  }
+
+  /** A create that failed may be there all the same: then it stays. @throws what the store throws: `#clear` tries again */
+  async #takeBack({ id }: Collection): Promise<void> {
+    const { catalog, platform } = this.#parts;
+    await settleChanges(platform.metaStore);
+    await redeciding(async () => {
+      const record = catalog.byId(id);
+      if (record?.state === 'creating') await catalog.saveCollection(moveCollection(record, 'drop'));
+    });
   }
 
   /** The physical channels with the fewest shards so far. */
@@ -191,11 +201,11 @@ export class CollectionDdl {
     ]);
   }
 
-  /** Removes what a collection has elsewhere, then its record, if it was dropped. */
+  /** Removes what a collection has elsewhere, then its record, if it was dropped or not made to its end. */
   #clear(record: Collection): Promise<void> {
     return clearing(this.#parts, { collectionId: record.id }, async (context) => {
-      const { catalog, peers, platform } = this.#parts;
-      await settleChanges(platform.metaStore);
+      const { catalog, peers } = this.#parts;
+      await this.#takeBack(record);
       if (catalog.byId(record.id)?.state !== 'dropping') return;
       await peers.queryCoord.releaseCollection({ collectionId: record.id }, context);
       await peers.channelRegistry.dropCollectionData(

@@ -20,7 +20,8 @@ export class IndexDdl {
     this.#locks = locks;
   }
 
-  create(request: CreateIndexDefinition): Promise<bigint> {
+  /** @returns the collection, whose segments are to be looked at */
+  create(request: CreateIndexDefinition, receipt: Receipt): Promise<bigint> {
     const collectionRef = present(request.collection);
     return this.#locks.collection(collectionRef, async () => {
       const record = this.#parts.catalog.resolve(collectionRef);
@@ -34,7 +35,8 @@ export class IndexDdl {
       const index = newIndex(record, field, request);
       if (index === undefined) return record.id;
       const id = await this.#parts.allocateId();
-      await this.#parts.catalog.saveCollection({ ...record, indexes: [...record.indexes, { ...index, id }] });
+      const indexes = [...record.indexes, { ...index, id }];
+      await this.#parts.catalog.carryOut(receipt, { ...record, indexes });
       return record.id;
     });
   }

@@ -29,7 +29,7 @@ export class PartitionDdl {
     this.#locks = locks;
   }
 
-  create(ref: PartitionRef): Promise<void> {
+  create(ref: PartitionRef, receipt: Receipt): Promise<void> {
     const collectionRef = present(ref.collection);
     checkName('partition', ref.partition);
     return this.#locks.collection(collectionRef, async () => {
@@ -45,7 +45,10 @@ export class PartitionDdl {
       const createdTimestamp = await this.#parts.allocateTimestamp();
       const partition = { id: await this.#parts.allocateId(), name: ref.partition, createdTimestamp };
       await this.#loadWithOthers(record.id, partition.id, { isThere: false });
-      await this.#parts.catalog.saveCollection({ ...record, partitions: [...record.partitions, partition] });
+      await this.#parts.catalog.carryOut(receipt, {
+        ...record,
+        partitions: [...record.partitions, partition],
+      });
       await this.#loadWithOthers(record.id, partition.id, { isThere: true });
     });
   }

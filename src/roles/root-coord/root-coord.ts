@@ -231,10 +231,6 @@ export class RootCoord {
     Handlers<typeof DefinitionsDefinition>,
     keyof ReturnType<typeof changeHandlers>
   > = {
-    createCollection: async (request) => {
-      await this.#parts().ddl.collections.create(request);
-      return {};
-    },
     describeCollection: async (ref) => {
       const collection = this.#catalog.resolve(ref);
       return whole<CollectionResponse>({
@@ -254,15 +250,6 @@ export class RootCoord {
     definitionRevisions: async ({ collectionIds }) => ({
       revisions: collectionIds.map((id) => this.#catalog.revisionOf(id)),
     }),
-    createPartition: async (ref) => {
-      await this.#parts().ddl.partitions.create(ref);
-      return {};
-    },
-    createIndex: async (request) => {
-      const { ddl, indexes } = this.#parts();
-      indexes.collectionChanged(await ddl.indexes.create(request));
-      return {};
-    },
     indexStates: async (ref) => {
       const record = this.#catalog.resolve(ref);
       return { indexes: await this.#parts().indexes.states(record) };

@@ -3,7 +3,7 @@
 import { messageOf } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
-import type { DefinitionsDefinition, SchemaChange } from '#proto/elanus/roles.js';
+import type { CollectionRef, DefinitionsDefinition, SchemaChange } from '#proto/elanus/roles.js';
 import type { Ddl } from '#roles/root-coord/ddl.js';
 import { present } from '#roles/root-coord/ddl-parts.js';
 import type { DefinitionCatalog } from '#roles/root-coord/definition-catalog.js';
@@ -26,6 +26,9 @@ export interface ChangeHandlersParts {
 }
 
 type Change =
+  | 'createCollection'
+  | 'createPartition'
+  | 'createIndex'
   | 'dropCollection'
   | 'dropPartition'
   | 'alterCollection'
@@ -55,6 +58,20 @@ export function changeHandlers(of: ChangeHandlersParts): ChangeHandlers {
     };
   const ddl = (): Ddl => of.parts().ddl;
   return {
+    createCollection: once('createCollection', (request, receipt) =>
+      ddl().collections.create(request, receipt),
+    ),
+    createPartition: once('createPartition', (ref, receipt) => ddl().partitions.create(ref, receipt)),
+    createIndex: async (request, context) => {
+      let collectionId: bigint | undefined;
+      await receipts.once(context, 'createIndex', async (receipt) => {
+        collectionId = await ddl().indexes.create(request, receipt);
+      });
+      // Whoever carried it out may have died before it built anything.
+      collectionId ??= recordNow(of, request.collection)?.id;
+      if (collectionId !== undefined) of.parts().indexes.collectionChanged(collectionId);
+      return {};
+    },
     dropCollection: once('dropCollection', (ref, receipt) => ddl().collections.drop(ref, receipt)),
     dropPartition: once('dropPartition', (ref, receipt) => ddl().partitions.drop(ref, receipt)),
     alterCollection: once('alterCollection', (request, receipt) =>
@@ -90,13 +107,15 @@ interface ChangedSchema {
   readonly version: number;
 }
 
-/** What a change came to that another life carried out, if the collection is still there. */
-function changedBefore(
-  { catalog }: ChangeHandlersParts,
-  { collection }: SchemaChange,
-): ChangedSchema | undefined {
+/** The collection of a call, if it is still there. */
+function recordNow({ catalog }: ChangeHandlersParts, collection: CollectionRef | undefined) {
   const { database, name, id } = present(collection);
-  const record = id !== 0n ? catalog.byId(id) : catalog.named(catalog.database(database).name, name);
+  return id !== 0n ? catalog.byId(id) : catalog.named(catalog.database(database).name, name);
+}
+
+/** What a change came to that another life carried out. */
+function changedBefore(of: ChangeHandlersParts, { collection }: SchemaChange): ChangedSchema | undefined {
+  const record = recordNow(of, collection);
   return record?.schema === undefined
     ? undefined
     : { collectionId: record.id, version: record.schema.version };
