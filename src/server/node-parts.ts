@@ -63,6 +63,23 @@ export class NodeParts {
     this.directory = new RoleDirectory(platform, config, this.serverId, this.membership);
     this.peers = peersOf(this.directory);
     this.#states = new Map(config.roles.map((role) => [role, StateCode.Initializing]));
+    if (config.internalPort !== undefined)
+      for (const definition of Object.values(roleServices)) this.#refuse(definition);
+  }
+
+  /** Until the service is served here: a call may be meant for who had the address before, and has to hear so, not that there is no such call. */
+  #refuse(definition: ServiceDefinition): void {
+    const before = (context: CallContext): void => {
+      this.#checkServerId(context);
+      const state = this.stateOf(roleOf(definition) as RoleName);
+      if (state !== undefined)
+        throw new ElanusError(
+          'service_not_ready',
+          `${roleOf(definition)} is not ready in this process (state ${state}); try again`,
+        );
+    };
+    for (const [path, handler] of wireMethods(definition, {}, { before }))
+      this.internalMethods.set(path, handler);
   }
 
   /** Undefined: the role does not run here. */
@@ -144,15 +161,27 @@ export class NodeParts {
 
 type RolePeers = ReturnType<typeof peersOf>;
 
+const roleServices = {
+  rootCoord: RootCoordDefinition,
+  definitions: DefinitionsDefinition,
+  users: UsersDefinition,
+  dataCoord: DataCoordDefinition,
+  channelRegistry: ChannelRegistryDefinition,
+  streamingNode: StreamingNodeDefinition,
+  queryCoord: QueryCoordDefinition,
+  queryNode: QueryNodeDefinition,
+  dataNode: DataNodeDefinition,
+} as const;
+
 const peersOf = (directory: RoleDirectory) => ({
-  rootCoord: directory.client(RootCoordDefinition),
-  definitions: directory.client(DefinitionsDefinition),
-  users: directory.client(UsersDefinition),
-  dataCoord: directory.client(DataCoordDefinition),
-  channelRegistry: directory.client(ChannelRegistryDefinition),
-  streamingNode: directory.client(StreamingNodeDefinition),
-  queryCoord: directory.client(QueryCoordDefinition),
-  queryNode: directory.client(QueryNodeDefinition),
-  dataNode: directory.client(DataNodeDefinition),
+  rootCoord: directory.client(roleServices.rootCoord),
+  definitions: directory.client(roleServices.definitions),
+  users: directory.client(roleServices.users),
+  dataCoord: directory.client(roleServices.dataCoord),
+  channelRegistry: directory.client(roleServices.channelRegistry),
+  streamingNode: directory.client(roleServices.streamingNode),
+  queryCoord: directory.client(roleServices.queryCoord),
+  queryNode: directory.client(roleServices.queryNode),
+  dataNode: directory.client(roleServices.dataNode),
   nodes: directory,
 });

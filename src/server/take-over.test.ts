@@ -114,6 +114,32 @@ test.each([
   ]);
 });
 
+test('a coordinator that comes back at its address and stands by is not taken for the one that was there', async () => {
+  const cluster = simulatedCluster(25);
+  const { world } = cluster;
+  const open = (): MemoryPlatform => openMemoryPlatform({ cluster, host: 'first' });
+  const start = (platform: MemoryPlatform) => startNode(platform, configOf('first', coordinators));
+  const first = open();
+  const worker = startNode(openMemoryPlatform({ cluster, host: 'work' }), configOf('work', workers));
+  await world.runUntil(Promise.all([start(first), worker]));
+  const client = clientOf(cluster);
+  await world.runUntil(makeCollection(client, 'c'));
+  first.crash();
+  // The session of the one before is not over for a while.
+  const starting = start(open());
+  await world.advance(300);
+  const calls = world.runUntil(
+    Promise.all([
+      client.createRole({ entity: { name: 'readers' } }),
+      client.flush({ collectionNames: ['c'] }),
+      client.loadCollection({ collectionName: 'c' }),
+      client.getLoadState({ collectionName: 'c' }),
+      starting,
+    ]),
+  );
+  await expect(calls).resolves.toBeDefined();
+});
+
 test('a drop of a collection, or of a partition, is carried to its end by whoever takes over', async () => {
   const cluster = simulatedCluster(22);
   const { world } = cluster;
