@@ -116,6 +116,13 @@ export async function checkMemory(
     throw tooLarge(`collection ${schema.name}`, bytes, memory);
 }
 
+/** What is not loaded any more is served by nobody; a streaming-node that is away serves nothing. */
+export async function releaseShards(peers: QueryCoordPeers, collectionId: bigint): Promise<void> {
+  const { channels } = await peers.channelRegistry.listSegments({ collectionId });
+  if (peers.nodes.isAway('streaming-node')) return;
+  for (const { vchannel } of channels) await peers.streamingNode.releaseTarget({ vchannel });
+}
+
 /** The partitions of a load that are there. */
 export async function loadedPartitions(
   peers: QueryCoordPeers,

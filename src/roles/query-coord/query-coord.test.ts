@@ -34,6 +34,7 @@ async function start(cluster: SimulatedCluster) {
     /** What a shard takes to serve its target. */
     syncMs: 0,
     released: [] as string[],
+    releaseFailures: 0,
     /** Server ids of the query-nodes that are known. */
     nodes: [501n] as bigint[],
     /** Runs while a release, or a round, looks segments up. */
@@ -91,6 +92,7 @@ async function start(cluster: SimulatedCluster) {
           return {};
         },
         releaseTarget: async ({ vchannel }) => {
+          if (state.releaseFailures-- > 0) throw new ElanusError('channel_not_available', 'not now');
           state.released.push(vchannel);
           return {};
         },
@@ -328,6 +330,24 @@ describe('a load and a release at once', () => {
     expect(
       (await third.run(third.calls.loadState({ collectionId: COLLECTION }))).partitionIds.sort(),
     ).toEqual([70n, 71n]);
+  });
+  it('a release whose process dies, or whose shards do not answer, before they have heard of it is finished when it comes again', async () => {
+    const cluster = simulatedCluster(3);
+    const first = await start(cluster);
+    await first.run(first.calls.loadCollection({ collectionId: COLLECTION }));
+    first.state.releaseFailures = 1;
+    const release = { collectionId: COLLECTION };
+    await expect(first.run(first.calls.releaseCollection(release))).rejects.toMatchObject({
+      key: 'channel_not_available',
+    });
+    expect([await cluster.metaStore.range('querycoord-collection-loadinfo/'), first.state.released]).toEqual([
+      [],
+      [],
+    ]);
+    first.platform.crash();
+    const next = await start(cluster);
+    await next.run(next.calls.releaseCollection(release));
+    expect(next.state.released).toEqual(['a', 'b']);
   });
   it('until served: answers when the round after the call is over, or says why it is not', async () => {
     const { calls, run, state, cluster } = await start(simulatedCluster(3));

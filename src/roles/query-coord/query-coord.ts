@@ -36,7 +36,7 @@ import { Distribution } from './distribution.js';
 import { explainLoads } from './explain-loads.js';
 import { leftOutBy, refuseReplicas } from './left-out-fields.js';
 import { failureOf } from './load-failure.js';
-import { checkMemory, loadedPartitions, servedSegments, serveRound } from './load-round.js';
+import { checkMemory, loadedPartitions, releaseShards, servedSegments, serveRound } from './load-round.js';
 import { AskedLoads, beginRound, freshly, type Loaded, RETRY_MS_MAX, RETRY_MS_MIN } from './loaded.js';
 import { chooseMoves } from './move-segments.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
@@ -266,8 +266,11 @@ export class QueryCoord {
     releaseCollection: ({ collectionId, partitionIds }) =>
       this.#syncing.run(String(collectionId), async () => {
         const before = this.#loaded.get(collectionId);
-        if (before === undefined) return {};
-        const { channels } = await this.#peers.channelRegistry.listSegments({ collectionId });
+        // Whoever took its record away may have died, or failed, before the shards heard of it.
+        if (before === undefined) {
+          await releaseShards(this.#peers, collectionId);
+          return {};
+        }
         const kept =
           partitionIds.length === 0
             ? []
@@ -275,8 +278,7 @@ export class QueryCoord {
         const isGone = await this.#decide(collectionId, (current) =>
           this.#release({ collectionId, partitionIds }, { before: before.load, current, kept }),
         );
-        if (isGone)
-          for (const { vchannel } of channels) await this.#peers.streamingNode.releaseTarget({ vchannel });
+        if (isGone) await releaseShards(this.#peers, collectionId);
         else this.#syncSoon(collectionId);
         return {};
       }),
