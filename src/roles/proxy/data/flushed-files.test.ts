@@ -30,3 +30,21 @@ test.each([
   expect(await world.runUntil(withinFlushWait({ platform }, context, forever))).toBeUndefined();
   expect(world.now - begin).toBe(expectedMs);
 });
+
+test('what is asked of another process is given up, and is no failure of the flush', async () => {
+  const cluster = simulatedCluster(5);
+  const { world } = cluster;
+  const platform = openMemoryPlatform({ cluster, host: 'here' });
+  const elsewhere = ({ signal }: CallContext): Promise<never> =>
+    new Promise((_, reject) => {
+      onAbort(signal, () => reject(new ElanusError('cancelled', 'cancelled by its caller')));
+    });
+  const staying = { signal: new AbortController().signal, metadata: {} };
+  expect(await world.runUntil(withinFlushWait({ platform }, staying, elsewhere))).toBeUndefined();
+  const client = new AbortController();
+  platform.timers.after(1000, () => client.abort());
+  const going = { signal: client.signal, metadata: {} };
+  await expect(world.runUntil(withinFlushWait({ platform }, going, elsewhere))).rejects.toMatchObject({
+    key: 'cancelled',
+  });
+});

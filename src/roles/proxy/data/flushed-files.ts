@@ -27,7 +27,10 @@ export async function withinFlushWait<T>(
   try {
     return await task({ signal: stop.signal, deadlineMs: now + waitMs, metadata: {} });
   } catch (error) {
-    if (error instanceof ElanusError && error.key === 'deadline_exceeded') return undefined;
+    if (!(error instanceof ElanusError)) throw error;
+    // A call to another process that is given up here has no other word for it.
+    const isGivenUp = error.key === 'cancelled' && abort.signal.aborted && !context.signal.aborted;
+    if (isGivenUp || error.key === 'deadline_exceeded') return undefined;
     throw error;
   } finally {
     timer.cancel();
