@@ -187,7 +187,7 @@ describe('AUTOINDEX', () => {
     ).toMatch(/^HNSW M=16 efConstruction=200, \d-bit codes$/);
     const widthOf = async (params: object): Promise<number | undefined> =>
       (await search(client, 7, { explain: true, ...params })).plans[0]?.ef;
-    expect(await until('the index is loaded', () => widthOf({}))).toBe(25);
+    expect(await until('the index is loaded', () => widthOf({}))).toBe(47);
     expect(await widthOf({ level: 1 })).toBe(25);
     expect(await widthOf({ level: 10 })).toBe(112);
     expect(await widthOf({ ef: 200 })).toBe(200);

@@ -22,7 +22,8 @@ export const searchParamTable = {
     max: 8,
     default: 0,
   },
-  level: { kind: 'integer', key: 'level', min: 1, max: 10, default: 1 },
+  /** What finds 0.96 where a build has learned widths: a search that says nothing of recall is meant to find what is there (ADR 0104). */
+  level: { kind: 'integer', key: 'level', min: 1, max: 10, default: 5 },
   dropRatioSearch: {
     kind: 'number',
     key: 'drop_ratio_search',

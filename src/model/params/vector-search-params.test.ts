@@ -161,7 +161,7 @@ describe('checkSearchParams', () => {
     ['BIN_FLAT', {}],
     ['MINHASH_LSH', { mhSearchWithJaccard: false, mhLshBatchSearch: false }],
     ['SPARSE_WAND', { dropRatioSearch: 0, dimMaxScoreRatio: 1.05 }],
-    ['AUTOINDEX', { level: 1, ef: 128 }],
+    ['AUTOINDEX', { level: 5, ef: 193 }],
   ] as const)('%s: defaults at k 100', (type, expected) => {
     expect(check(type, {}, 100)).toEqual(expected);
   });
