@@ -61,7 +61,12 @@ describe('what coordination is held to', () => {
   });
 
   it('classes of failure and faults: tests and plants that are there', () => {
-    for (const heading of ['Classes of failure that others had', 'Faults that are injected']) {
+    const headings = [
+      'The rest of the tier',
+      'Classes of failure that others had',
+      'Faults that are injected',
+    ];
+    for (const heading of headings) {
       const [, ...rows] = rowsOf(section(document, `## ${heading}`));
       expect(rows.length).toBeGreaterThan(7);
       for (const row of rows) {
@@ -71,6 +76,12 @@ describe('what coordination is held to', () => {
         expect({ what, wrong }).toEqual({ what, wrong: [] });
       }
     }
+  });
+
+  it('what the tier is asked for names a test in every row', () => {
+    const [, ...rows] = rowsOf(section(document, '## The rest of the tier'));
+    for (const [what = '', tests = ''] of rows)
+      expect({ what, names: /`[a-z0-9.-]+\.ts` "/.test(tests) }).toEqual({ what, names: true });
   });
 
   it('finds a test that is not there', () => {

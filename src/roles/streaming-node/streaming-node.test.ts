@@ -200,6 +200,30 @@ describe('streaming-node', () => {
     expect(await growing(again)).toBe(1n);
     expect(inFiles(again)).toBe(3n);
   });
+  it('writes rows and deletes to files by themselves once nobody adds to them, and rows that grow old all the same', async () => {
+    const running = await fresh();
+    const { idleSealMs, ageSealMs } = defaultConfig;
+    const { world } = running.cluster;
+    const rows = (): bigint =>
+      [...running.facts.committed.values()]
+        .filter(({ isLevelZero }) => !isLevelZero)
+        .reduce((sum, { rowCount }) => sum + rowCount, 0n);
+    await running.run(append(running, [1n, 2n]));
+    await world.advance(idleSealMs / 2);
+    expect(rows()).toBe(0n);
+    await world.advance(idleSealMs);
+    expect(rows()).toBe(2n);
+    const commits = running.facts.commits;
+    await running.run(append(running, [], [1n]));
+    await world.advance(idleSealMs * 1.5);
+    expect(running.facts.commits).toBeGreaterThan(commits);
+    // Never left alone for long enough.
+    for (let at = 0; at <= ageSealMs; at += idleSealMs / 2) {
+      await running.run(append(running, [100n + BigInt(at)]));
+      await world.advance(idleSealMs / 2);
+    }
+    expect(rows()).toBeGreaterThan(2n);
+  });
   it('does not replay what is in files though an older segment holds the checkpoint', async () => {
     const running = await fresh();
     await running.run(append(running, [1n, 2n], [], 71n));
