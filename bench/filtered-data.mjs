@@ -15,12 +15,18 @@ const shapes = {
 };
 export const shapeNames = Object.keys(shapes);
 
-/** @returns seeded vectors, their columns, and queries near the first rows by rank, near the last, and anywhere */
-export function makeData(rows, queryCount, shape = 'clustered') {
+/** Draws from a normal distribution. */
+const normal = (random) => () =>
+  Math.sqrt(-2 * Math.log(nextFloat(random) + 1e-12)) * Math.cos(2 * Math.PI * nextFloat(random));
+
+/**
+ * @param seed of the queries alone: rows are the same whatever it is
+ * @returns seeded vectors, their columns, and queries near the first rows by rank, near the last, and anywhere
+ */
+export function makeData(rows, queryCount, shape = 'clustered', seed = 1) {
   const { clusterRows, spread, isUneven } = shapes[shape];
   const random = seededRandom(20);
-  const gauss = () =>
-    Math.sqrt(-2 * Math.log(nextFloat(random) + 1e-12)) * Math.cos(2 * Math.PI * nextFloat(random));
+  const gauss = normal(random);
   const basis = Float32Array.from({ length: LATENT * DIM }, gauss);
   const clusters = Math.ceil(rows / clusterRows);
   const places = Float32Array.from({ length: clusters * LATENT }, gauss);
@@ -34,9 +40,9 @@ export function makeData(rows, queryCount, shape = 'clustered') {
     isUneven ? spread * 2.5 ** (nextFloat(random) * 2 - 1) : spread,
   );
   const drawn = () => Math.floor(clusters * nextFloat(random) ** (isUneven ? 3 : 1));
-  const vectorOf = (cluster, into, at) => {
+  const vectorOf = (cluster, into, at, drawn) => {
     for (let d = 0; d < DIM; d++) {
-      let value = gauss() * spreads[cluster];
+      let value = drawn() * spreads[cluster];
       for (let l = 0; l < LATENT; l++) value += places[cluster * LATENT + l] * basis[l * DIM + d] * 0.35;
       into[at + d] = value;
     }
@@ -46,12 +52,14 @@ export function makeData(rows, queryCount, shape = 'clustered') {
       ? Uint32Array.from({ length: rows }, (_, row) => row)
       : Uint32Array.from({ length: rows }, isUneven ? drawn : () => nextBelow(random, clusters));
   const vectors = new Float32Array(rows * DIM);
-  for (let row = 0; row < rows; row++) vectorOf(clusterOf[row], vectors, row * DIM);
+  for (let row = 0; row < rows; row++) vectorOf(clusterOf[row], vectors, row * DIM, gauss);
   const byDistance = [...Array(clusters).keys()].sort((a, b) => distances[a] - distances[b]);
+  const ofQueries = seededRandom(1000 + seed);
+  const gaussOfQueries = normal(ofQueries);
   const queriesOf = (pick) =>
     Array.from({ length: queryCount }, () => {
       const query = new Float32Array(DIM);
-      vectorOf(pick(), query, 0);
+      vectorOf(pick(), query, 0, gaussOfQueries);
       return query;
     });
   const some = Math.max(1, Math.ceil(clusters / 50));
@@ -64,9 +72,9 @@ export function makeData(rows, queryCount, shape = 'clustered') {
       label: ordersOf(rows, (a, b) => shuffled[a] - shuffled[b]),
     },
     queries: {
-      near: queriesOf(() => byDistance[nextBelow(random, some)]),
-      far: queriesOf(() => byDistance[clusters - 1 - nextBelow(random, some)]),
-      any: queriesOf(() => nextBelow(random, clusters)),
+      near: queriesOf(() => byDistance[nextBelow(ofQueries, some)]),
+      far: queriesOf(() => byDistance[clusters - 1 - nextBelow(ofQueries, some)]),
+      any: queriesOf(() => nextBelow(ofQueries, clusters)),
     },
   };
 }
@@ -80,12 +88,12 @@ const VALUES = { row: 80, query: 25 };
  * Sparse rows whose indices fall like Zipf's law, half of them from a set that the rows of a cluster share; clusters that begin alike share some.
  * @returns as makeData, with `sparse` rows, one array of pairs each, and queries with the count of their pairs before them
  */
-export function makeSparseData(rows, queryCount) {
+export function makeSparseData(rows, queryCount, _shape, seed = 1) {
   const random = seededRandom(21);
   const cumulative = new Float64Array(TERMS);
   for (let i = 0, sum = 0; i < TERMS; i++) cumulative[i] = sum += 1 / (i + 40) ** 0.9;
-  const drawn = () => {
-    const target = nextFloat(random) * cumulative[TERMS - 1];
+  const drawn = (from = random) => {
+    const target = nextFloat(from) * cumulative[TERMS - 1];
     let [low, high] = [0, TERMS - 1];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -95,14 +103,14 @@ export function makeSparseData(rows, queryCount) {
     return low;
   };
   const clusters = Math.ceil(rows / CLUSTER_ROWS);
-  const own = Array.from({ length: clusters }, () => Array.from({ length: TERMS_OF_CLUSTER }, drawn));
+  const own = Array.from({ length: clusters }, () => Array.from({ length: TERMS_OF_CLUSTER }, () => drawn()));
   const first = new Set(own[0]);
   const likeness = own.map((terms) => terms.filter((term) => first.has(term)).length);
-  const pairsOf = (cluster, count) => {
+  const pairsOf = (cluster, count, from) => {
     const pairs = new Map();
     while (pairs.size < count) {
-      const term = nextFloat(random) < 0.5 ? own[cluster][nextBelow(random, TERMS_OF_CLUSTER)] : drawn();
-      pairs.set(term, 0.1 + nextFloat(random) * (0.5 + Math.log10(term + 10) / 3));
+      const term = nextFloat(from) < 0.5 ? own[cluster][nextBelow(from, TERMS_OF_CLUSTER)] : drawn(from);
+      pairs.set(term, 0.1 + nextFloat(from) * (0.5 + Math.log10(term + 10) / 3));
     }
     return [...pairs].sort(([a], [b]) => a - b);
   };
@@ -120,19 +128,20 @@ export function makeSparseData(rows, queryCount) {
   const placeOf = ordersOf(clusters, (a, b) => likeness[b] - likeness[a] || a - b);
   const shuffled = Float64Array.from({ length: rows }, () => nextFloat(random));
   const some = Math.max(1, Math.ceil(clusters / 50));
+  const ofQueries = seededRandom(1000 + seed);
   const queriesOf = (pick) =>
-    Array.from({ length: queryCount }, () => bytesOf(pairsOf(pick(), VALUES.query), 4));
+    Array.from({ length: queryCount }, () => bytesOf(pairsOf(pick(), VALUES.query, ofQueries), 4));
   return {
     rows,
-    sparse: Array.from(clusterOf, (cluster) => bytesOf(pairsOf(cluster, VALUES.row), 0)),
+    sparse: Array.from(clusterOf, (cluster) => bytesOf(pairsOf(cluster, VALUES.row, random), 0)),
     columns: {
       rank: ordersOf(rows, (a, b) => placeOf[clusterOf[a]] - placeOf[clusterOf[b]] || a - b),
       label: ordersOf(rows, (a, b) => shuffled[a] - shuffled[b]),
     },
     queries: {
-      near: queriesOf(() => byLikeness[nextBelow(random, some)]),
-      far: queriesOf(() => byLikeness[clusters - 1 - nextBelow(random, some)]),
-      any: queriesOf(() => nextBelow(random, clusters)),
+      near: queriesOf(() => byLikeness[nextBelow(ofQueries, some)]),
+      far: queriesOf(() => byLikeness[clusters - 1 - nextBelow(ofQueries, some)]),
+      any: queriesOf(() => nextBelow(ofQueries, clusters)),
     },
   };
 }
