@@ -21,7 +21,7 @@ import {
 } from './graph';
 import { forgetRefused, HOLE, isHole, noteRefused, SEEN_FROM } from './holes';
 import { countingShare, enterSeeing, forgetSeeds, sampleSeeds, seedCount, seedsAt, seedWork } from './seeds';
-import { beginSettling, ENDS, GIVEN_UP, grown, noteNear, notePlace, noteStep, whatNext } from './settled';
+import { beginSettling, ENDS, GIVEN_UP, grown, noteBridge, noteLinks, noteMet, notePlace, noteStep, whatNext } from './settled';
 
 /** What an expansion costs beside the nodes that it scores, and a bridge, in nodes. */
 export const EXPANSION: i32 = 6;
@@ -35,10 +35,18 @@ const ENOUGH_SIXTEENTHS: i32 = 3;
 /** Bridges that an expansion crosses at most, and where they are: behind the seeds. */
 const BRIDGES: i32 = 5;
 const BRIDGES_AT: usize = 256;
-/** Seeds that are expanded, whether they fit the pool or not, where what counts is far. */
+/** Seeds that are expanded, whether they fit the pool or not, where what counts is far: where a budget is small, and at most. */
 const FAR_EXPANDED: i32 = 10;
-/** About what a walk to what is far does before it looks at its budget: it samples, and expands seeds. */
-const FAR_WORK: i32 = 700;
+const FAR_EXPANDED_MAX: i32 = 16;
+/** A sample may take one part in `1 << SAMPLED_SHIFT` of a budget, an expanded seed less. */
+export const SAMPLED_SHIFT: i32 = 3;
+const EXPANDED_SHIFT: i32 = 8;
+/** About what else a walk to what is far does before it looks at its budget. */
+const FAR_WORK: i32 = 500;
+/** About what a step does. */
+const STEP_WORK: i32 = 16;
+/** A walk that does not settle may lose one part of so many of the scan that takes its place (UNSETTLED in walk-plan.ts). */
+const INSTEAD: i32 = 3;
 /** Nodes that fit into `scratch`, whatever the length of lists is. */
 const REACH: i32 = 4096;
 
@@ -88,7 +96,7 @@ function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, enough:
       refused++;
     }
   }
-  noteNear(near);
+  noteLinks(near);
   if (near >= enough) return n;
   for (let i = 0; i < refused; i++) load<u8>(listOf(load<u32>(bridges + ((<usize>i) << 2)), 0));
   addWork(refused * CROSSING);
@@ -96,6 +104,7 @@ function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, enough:
     const next = load<u32>(bridges + ((<usize>i) << 2)),
       second = listOf(next, 0);
     mark(next, m);
+    noteBridge(next);
     for (let j = 0; j < length && n < REACH; j++) {
       const far = load<u32>(second + ((<usize>j) << 2));
       if (far == NIL) break;
@@ -139,12 +148,12 @@ export function searchCounting(
     const ef = share < 128 ? narrow : wide,
       found = walkFrom(query, first, ef, excluded, false, farBelow >= SEEN_FROM, budget, settledWithin);
     if (found != HOLE) return found;
-    if (done + FAR_WORK > budget) return -1;
+    if (done + (budget >> SAMPLED_SHIFT) + FAR_WORK > budget) return -1;
     forgetSeeds();
   }
   if (sampled == 0) return -1;
   const before = seedWork;
-  sampleSeeds(query, excluded, sampled, true);
+  sampleSeeds(query, excluded, sampled, budget >> SAMPLED_SHIFT, true);
   addWork(seedWork - before);
   return walkFrom(query, first, far, excluded, true, false, budget, settledWithin);
 }
@@ -170,11 +179,11 @@ function walkFrom(
     // An entry node that does not count has a place beside those that do: it is often among the nearest, and left out in the end.
     own = counts(excluded, nodeOf(first)) ? 0 : 1;
   let width = ef,
-    capacity = capacityOf(width, ef, own, settledWithin),
+    capacity = capacityOf(width, own, settledWithin),
     size = 1,
     at = 0,
     asked = -1,
-    left = FAR_EXPANDED;
+    left = min(FAR_EXPANDED_MAX, max(FAR_EXPANDED, budget >> EXPANDED_SHIFT));
   forgetRefused();
   beginSettling();
   store<u64>(entries, first);
@@ -191,21 +200,24 @@ function walkFrom(
     left--;
     const n = gatherCounting(nodeOf(seed), length, excluded, m, 0);
     addWork(EXPANSION + n);
+    noteMet(n);
     if (n > 0) size = <i32>offerScored(query, capacity, n, size, 0);
+    if (done > budget) return -1;
   }
   while (at < size && load<u8>(entries + ((<usize>at) << 3)) & 1) at++;
   while (at < size) {
     if (at >= width + own) {
+      if (settledWithin == 0) break;
       if (asked < 0) asked = done;
       const isLong = done - asked >= settledWithin,
-        next = whatNext(excluded, size, width, ef, isFar, width < poolMax - 1, isLong);
+        isTight = done + (grown(width) - width) * STEP_WORK > budget,
+        next = whatNext(excluded, size, ef, width < poolMax - 1, isTight, isLong, done, settledWithin * INSTEAD);
       if (next == GIVEN_UP) return -1;
       if (next == ENDS) break;
-      width = min(grown(width, ef), poolMax - 1);
-      capacity = capacityOf(width, ef, own, settledWithin);
+      width = min(grown(width), poolMax - 1);
+      capacity = capacityOf(width, own, settledWithin);
       continue;
     }
-    noteStep();
     const place = entries + ((<usize>at) << 3),
       entry = load<u64>(place);
     store<u64>(place, entry | 1);
@@ -213,6 +225,8 @@ function walkFrom(
     if (at + 1 < size) load<u8>(listOf(nodeOf(load<u64>(place, 8)), 0));
     const n = gatherCounting(nodeOf(entry), length, excluded, m, enough);
     addWork(EXPANSION + n);
+    noteMet(n);
+    noteStep();
     let nearest = at + 1;
     if (n > 0) {
       const r = offerScored(query, capacity, n, size, nearest);
@@ -230,8 +244,8 @@ function walkFrom(
 }
 
 /** Entries that the pool keeps: those that the walk may come to when it has grown, too. */
-@inline function capacityOf(width: i32, ef: i32, own: i32, settledWithin: i32): i32 {
-  return min((settledWithin > 0 ? grown(width, ef) : width) + own, poolMax);
+@inline function capacityOf(width: i32, own: i32, settledWithin: i32): i32 {
+  return min((settledWithin > 0 ? grown(width) : width) + own, poolMax);
 }
 
 /** Scores unseen neighbours that do not count, and notes them. */

@@ -16,7 +16,7 @@ import {
   results,
   scratch,
 } from './graph';
-import { addWork, beginWork, workDone } from './filtered';
+import { addWork, beginWork, workDone, SAMPLED_SHIFT } from './filtered';
 import { countingShare, enterSeeing, sampleSeeds, seedCount, seedsAt, seedWork } from './seeds';
 import { dims, isInnerProduct, planes, recordOf, slots, recordStride, sum4, table } from './qg-records';
 
@@ -324,7 +324,7 @@ export function searchRecordsCounting(
     first = nodeOf(enterSeeing(query, excluded)),
     share = countingShare(recordOf(0) + dims, recordStride, length, first, excluded),
     isFar = share < farBelow;
-  if (isFar && sampled > 0) sampleSeeds(query, excluded, sampled, false);
+  if (isFar && sampled > 0) sampleSeeds(query, excluded, sampled, budget >> SAMPLED_SHIFT, false);
   beginWork(seedWork);
   if (isFar && sampled == 0) return -1;
   const m = nextEpoch(),

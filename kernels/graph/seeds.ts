@@ -26,7 +26,7 @@ import {
 const SEEDS: i32 = 10;
 const FAR_SEEDS: i32 = 24;
 /** Nodes that count which a sample scores, and how many are looked at for each of them at most. */
-const SAMPLES: i32 = 224;
+const SAMPLES: i32 = 512;
 const LOOKED_AT: i32 = 8;
 /** What it costs to read a list, in nodes that are scored. */
 const LISTED: i32 = 3;
@@ -98,15 +98,17 @@ export function forgetSeeds(): void {
 /**
  * Offers some nodes that count, wherever they are, to the seeds.
  * @param sampled the first nodes of which the sample is drawn: those of upper layers, where these come first
+ * @param work the most nodes that it scores
  * @param isWalked whether to go on from them over layer 1
  */
-export function sampleSeeds(query: usize, excluded: usize, sampled: u32, isWalked: bool): void {
-  const ids = scratch + 64,
+export function sampleSeeds(query: usize, excluded: usize, sampled: u32, work: i32, isWalked: bool): void {
+  const most = min(SAMPLES, work),
+    ids = scratch + 64,
     isApart = load<i32>(header, 4) > 0 && hasUpperCodes();
   if (isApart) swapCodes();
   seedsMax = FAR_SEEDS;
   let n = 0;
-  for (let i: u32 = 0; i < <u32>(SAMPLES * LOOKED_AT) && n < SAMPLES; i++) {
+  for (let i: u32 = 0; i < <u32>(most * LOOKED_AT) && n < most; i++) {
     // Steps of the golden section: wherever it ends, what it passed is spread evenly.
     const node = <u32>((<u64>(i * 0x9e3779b1) * <u64>sampled) >> 32);
     if (!counts(excluded, node) || isMarked(node, epoch)) continue;

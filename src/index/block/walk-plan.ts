@@ -100,7 +100,7 @@ export function planWalk(question: WalkQuestion): WalkPlan {
  * What a walk keeps beyond k where few of the neighbours of a node count, as a part of what it keeps where most do, and at least: what
  * counts near the query lies in more places then, each step meets others of it, and fewer steps find as much.
  */
-const NARROW = 1 / 3;
+const NARROW = 2 / 3;
 const NARROW_MORE_MIN = 6;
 /** Where what counts is far from the query, it is about equally far in many places. Estimates out of records reach farther than links. */
 const FAR_WIDER = 1.4;
@@ -112,7 +112,7 @@ const narrowWidth = (ef: number, k: number, share: number): number =>
 /** Fewer of the nodes next to the query count than such a part of the rows: what counts is far. */
 const FAR_SHARE = 1 / 2;
 /** A scan that takes less than so many walks misses nothing, and takes the place of a walk to what is far. */
-const FAR_WALKS = 6;
+const FAR_WALKS = 5;
 
 /** What a walk that does not settle may grow by, as a part of what follows it. */
 const UNSETTLED = 1 / 3;

@@ -205,6 +205,28 @@ test('a walk whose nearest still change goes on, and where it does not settle a 
   expect(found / wanted).toBeGreaterThan(0.8);
 });
 
+test('a walk goes on out of a pocket of the graph, however well it knows that', async () => {
+  // Parts of 60 rows that lie close together, far from others: links of most nodes lead to their own part.
+  const [rows, dim, parts] = [12_000, 32, 200];
+  const values = inParts(rows, dim, parts);
+  const fixture = await build(values, dim, 'L2', { build: { ...hnsw, M: 16 } });
+  const excluded = bits(rows, (row) => row % 10 === 0);
+  const { placement, region } = fixture.index;
+  const { nodes, degree } = graphParams(placement);
+  const work = workLayout(nodes, dim, degree);
+  const kernel = graphKernel.on(region.memory);
+  const at = placement.workOffset;
+  const walk = (settledWithin: number): number =>
+    kernel.searchCounting(at + work.query, 25, 25, 25, at + work.excluded, 0, 0, 1 << 30, settledWithin);
+  let wider = 0;
+  for (let part = 0; part < 20; part++) {
+    const query = new Uint8Array(values.slice(part * dim, (part + 1) * dim).buffer);
+    find(fixture, query, K, { excluded, passing: rows * 0.9, params: { ef: 25 } });
+    if (walk(1 << 29) > walk(0)) wider++;
+  }
+  expect(wider).toBe(20);
+});
+
 test('a search without a walk finds what counts by a scan', async () => {
   const [rows, dim] = [2000, 512];
   const values = clustered(rows, dim, 3);
