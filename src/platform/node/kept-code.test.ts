@@ -7,6 +7,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -112,4 +113,34 @@ it('leaves six files of one script, those that were made last', () => {
   start();
   expect(keptFiles().filter((file) => file.includes('script-v'))).toHaveLength(6);
   expect(keptFiles().filter((file) => !file.includes('script-v1'))).toHaveLength(2);
+});
+
+it('removes what other builds of the script left, and writes that did not end, a day later', () => {
+  write('one');
+  const names = [
+    'script-0a1b2c3d-v24-x64-1.code', // Another build.
+    'script-0a1b2c3d-v24-x64-1.code.77-0', // It ended while it wrote.
+    'script-v24-x64-1.code.78-0',
+    'script-more-v24-x64-1.code', // Another script.
+    'script-0a1b2c3d-v24-x64-1.txt',
+  ];
+  const day = 86_400;
+  for (const name of names)
+    for (const [place, ageS] of [
+      ['new', day / 2],
+      ['old', 2 * day],
+    ] as const) {
+      const file = join(folder, name.replace('x64', place));
+      writeFileSync(file, 'x');
+      const at = statSync(file).mtimeMs / 1000 - ageS;
+      utimesSync(file, at, at);
+    }
+  start();
+  const left = readdirSync(folder).filter((name) => /-(new|old)-/.test(name));
+  expect(left.sort()).toEqual(
+    [
+      ...names.map((name) => name.replace('x64', 'new')),
+      ...names.slice(3).map((name) => name.replace('x64', 'old')),
+    ].sort(),
+  );
 });

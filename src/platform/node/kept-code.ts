@@ -29,6 +29,13 @@ const HEADER_BYTES = 12;
 const KEEP_AFTER_MS = 5000;
 /** A process with other flags, or of another Node, keeps a file of its own beside those of the same script. */
 const FILES_MAX = 6;
+/**
+ * What other builds left, and writes that did not end, go when they are so much older than what was kept last: two builds that share a folder
+ * make each other's anew once a day at most.
+ */
+const OTHERS_MS_MAX = 86_400_000;
+/** Behind the name of a script: what its text says of itself. */
+const BUILD = /-[0-9a-f]{8}$/;
 
 type Crc32 = (bytes: Uint8Array) => number;
 /** Bun and Deno have neither what V8 keeps nor all of these. */
@@ -115,12 +122,27 @@ function writeKept(file: string, data: Buffer, sum: number, crc32: Crc32): void 
   removeOldest(file);
 }
 
+/** @param file that was kept just now */
 function removeOldest(file: string): void {
   const folder = path.dirname(file);
-  const [name = ''] = path.basename(file).split('-v');
-  const ours = readdirSync(folder)
-    .filter((one) => one.startsWith(`${name}-v`) && one.endsWith('.code'))
-    .map((one) => path.join(folder, one));
-  const byAge = ours.map((one) => ({ one, at: statSync(one).mtimeMs })).sort((a, b) => b.at - a.at);
-  for (const { one } of byAge.slice(FILES_MAX)) rmSync(one, { force: true });
+  const [script = ''] = path.basename(file).split('-v');
+  const family = script.replace(BUILD, '');
+  const ours: Kept[] = [];
+  const others: Kept[] = [];
+  for (const name of readdirSync(folder)) {
+    const [of = ''] = name.split('-v');
+    if (of === name || of.replace(BUILD, '') !== family || !/\.code(\.\d+-\d+)?$/.test(name)) continue;
+    const one = path.join(folder, name);
+    const { mtimeMs: at } = statSync(one);
+    (of === script && name.endsWith('.code') ? ours : others).push({ one, at });
+  }
+  const { mtimeMs: now } = statSync(file);
+  const old = others.filter(({ at }) => at < now - OTHERS_MS_MAX);
+  for (const { one } of [...ours.sort((a, b) => b.at - a.at).slice(FILES_MAX), ...old])
+    rmSync(one, { force: true });
+}
+
+interface Kept {
+  readonly one: string;
+  readonly at: number;
 }
