@@ -2,7 +2,7 @@
 // embedded engines, each in a process of its own, one after the other in one run. Seeded vectors of low intrinsic dimension, k 10, the
 // cheapest width of recall .95. Prints inserts, build, restart to the first result, rates, latencies, filters, memory and disk.
 //
-//     node bench/embedded.mjs [--quick] [--set texts|points|quick] [--only NAME,NAME] [--seconds 5]
+//     node bench/embedded.mjs [--quick] [--set texts|points|small|quick] [--only NAME,NAME] [--seconds 5] [--rounds 1]
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
@@ -12,6 +12,7 @@ import { makeSet, sets } from './embedded/data.mjs';
 import { engines as ours } from './embedded/elanus.mjs';
 import { pythonEngines, pythonPath } from './embedded/python.mjs';
 import { engines as rivals } from './embedded/rivals.mjs';
+import { whyLeftOut } from './rivals.mjs';
 
 const here = fileURLToPath(new URL('./', import.meta.url));
 const words = process.argv.slice(2);
@@ -20,6 +21,7 @@ const isQuick = words.includes('--quick');
 const chosenSets = words.includes('--set') ? [option('set')] : isQuick ? ['quick'] : ['texts', 'points'];
 const only = words.includes('--only') ? option('only').split(',') : undefined;
 const seconds = words.includes('--seconds') ? option('seconds') : isQuick ? '0.5' : '5';
+const rounds = Number(words.includes('--rounds') ? option('rounds') : '1');
 const TIMEOUT_MS = 1_800_000;
 
 function runChild(engine, phase, set, folder) {
@@ -41,16 +43,39 @@ function runChild(engine, phase, set, folder) {
 const diskMb = (folder) =>
   Math.round(Number(execFileSync('du', ['-sk', folder]).toString().split('\t')[0]) / 1024);
 
-function measure(engine, set) {
-  const folder = mkdtempSync(join(tmpdir(), 'elanus-embedded-'));
-  const data = join(folder, 'data');
+/** All engines are loaded first; then they are searched in turns, so that a busy moment meets all of them. */
+function measureAll(engines, set) {
+  const home = mkdtempSync(join(tmpdir(), 'elanus-embedded-'));
+  const measured = engines.map((engine, at) => ({ engine, folder: join(home, `${at}`), searches: [] }));
+  const tried = (one, work) => {
+    try {
+      if (one.failed === undefined) work();
+    } catch (error) {
+      one.failed = String(error.message).replaceAll(/\s+/g, ' ');
+    }
+  };
   try {
-    const loaded = runChild(engine, 'load', set, data);
-    const disk = existsSync(data) ? diskMb(data) : 0;
-    return { engine, loaded, disk, searched: runChild(engine, 'search', set, data) };
+    for (const one of measured)
+      tried(one, () => {
+        one.loaded = runChild(one.engine, 'load', set, one.folder);
+        one.disk = existsSync(one.folder) ? diskMb(one.folder) : 0;
+      });
+    for (let round = 0; round < rounds; round++)
+      for (const one of measured)
+        tried(one, () => one.searches.push(runChild(one.engine, 'search', set, one.folder)));
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(home, { recursive: true, force: true });
   }
+  return measured.map((one) => ({ ...one, searched: one.searches.length > 0 ? median(one.searches) : {} }));
+}
+
+/** Number by number. */
+function median(results) {
+  const [first] = results;
+  if (typeof first === 'number') return results.toSorted((a, b) => a - b)[results.length >> 1];
+  if (typeof first !== 'object' || first === null) return first;
+  const parts = Object.keys(first).map((key) => [key, median(results.map((one) => one[key]))]);
+  return Object.fromEntries(parts);
 }
 
 const rounded = (value, digits = 0) =>
@@ -93,9 +118,8 @@ const head = [
   'an insert is durable',
 ];
 
-const all = [...ours, ...rivals, ...pythonEngines()].filter(
-  ({ name }) => only === undefined || only.some((part) => name.includes(part)),
-);
+const isWanted = (name) => only === undefined || only.some((part) => name.includes(part));
+const all = [...[...ours, ...rivals].filter(({ name }) => isWanted(name)), ...pythonEngines(isWanted)];
 if (only === undefined || all.includes(ours.find(({ name }) => name.includes('typed'))))
   console.log(
     execFileSync(process.execPath, [join(here, 'embedded/overhead.mjs')], { encoding: 'utf8' }).trim(),
@@ -107,12 +131,17 @@ for (const set of chosenSets) {
     `\n${set}: ${rows.toLocaleString('en')} x ${dim}, ${metric}; ${cpus().length} cores, load ${loadavg()[0].toFixed(1)}, Node ${process.version}\n`,
   );
   console.log(`| ${head.join(' | ')} |\n|${head.map(() => '---').join('|')}|`);
+  const there = [];
   for (const engine of all) {
-    try {
-      if (engine.isInstalled !== undefined && !(await engine.isInstalled())) continue;
-      console.log(`| ${row(measure(engine, set), sets[set]).join(' | ')} |`);
-    } catch (error) {
-      console.log(`| ${engine.name} | failed: ${String(error.message).replaceAll(/\s+/g, ' ')} |`);
-    }
+    const leftOut = (await engine.isInstalled?.()) === false ? whyLeftOut(engine.name) : engine.leftOut;
+    if (leftOut === undefined) there.push(engine);
+    else console.log(`| ${engine.name} | left out: ${leftOut} |`);
   }
+  for (const one of measureAll(there, set))
+    console.log(
+      one.failed === undefined
+        ? `| ${row(one, sets[set]).join(' | ')} |`
+        : `| ${one.engine.name} | failed: ${one.failed} |`,
+    );
+  console.log(`\nload at the end ${loadavg()[0].toFixed(1)}; searches in ${rounds} rounds, medians`);
 }

@@ -1,12 +1,22 @@
 // The products that benchmarks run beside ours. Installed on first use into bench/.rivals (ignored), never dependencies of ours.
 // A rival that does not install here (no prebuild, no compiler) is reported and left out.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '.rivals');
+
+const INSTALL_MS_MAX = 900_000;
+
+/** Why a rival did not install, in a line. @param name a part of the package's */
+export function whyLeftOut(name) {
+  const home = existsSync(folder) ? readdirSync(folder).find((one) => one.includes(name)) : undefined;
+  const failed = home && join(folder, home, 'failed');
+  if (!failed || !existsSync(failed)) return 'it does not load';
+  return `it did not install: ${readFileSync(failed, 'utf8').trim().split('\n').slice(0, 2).join(' ')}`;
+}
 
 /** @returns the module, or undefined (said on stderr). One folder per rival: a failed install breaks no other. */
 export function loadRival(name, version) {
@@ -30,10 +40,12 @@ export function loadRival(name, version) {
   );
   console.error(`installing ${name}@${version} into ${home} ...`);
   const args = ['i', '--prefix', home, '--no-audit', '--no-fund', `${name}@${version}`];
-  const done = spawnSync('npm', args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 300_000 });
+  const done = spawnSync('npm', args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: INSTALL_MS_MAX });
   module = load();
   if (!module) {
-    writeFileSync(failed, String(done.stderr));
+    const late =
+      done.error?.code === 'ETIMEDOUT' ? `not done after ${INSTALL_MS_MAX / 60_000} minutes; ` : '';
+    writeFileSync(failed, `${late}${done.stderr}`);
     console.error(
       `${name}@${version} did not install, left out (reason in ${failed}; delete that file to try again)`,
     );

@@ -15,6 +15,7 @@ const QUERIES = 400;
 export const sets = {
   texts: { rows: 100_000, dim: 384, metric: 'COSINE' },
   points: { rows: 200_000, dim: 128, metric: 'L2' },
+  small: { rows: 30_000, dim: 384, metric: 'COSINE' },
   quick: { rows: 10_000, dim: 64, metric: 'L2' },
 };
 

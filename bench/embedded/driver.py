@@ -14,7 +14,12 @@ import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(HERE, "..", ".data")
-SETS = {"texts": (100_000, 384, "COSINE"), "points": (200_000, 128, "L2"), "quick": (10_000, 64, "L2")}
+SETS = {
+    "texts": (100_000, 384, "COSINE"),
+    "points": (200_000, 128, "L2"),
+    "small": (30_000, 384, "COSINE"),
+    "quick": (10_000, 64, "L2"),
+}
 SHARES = [0.01, 0.1, 0.5]
 K, RECALL, TRUTH_DEPTH, BATCH = 10, 0.95, 100, 1000
 M, EF_CONSTRUCTION = 16, 200

@@ -1,32 +1,47 @@
-// The rivals with a Python interface, in an environment of their own below bench/.rivals, made on first use.
+// The rivals with a Python interface, in an environment of their own below bench/.rivals, made on first use; each is installed by itself.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const home = fileURLToPath(new URL('../.rivals/python-embedded/', import.meta.url));
 export const pythonPath = join(home, 'bin/python');
-const packages = ['numpy', 'qdrant-edge-py==0.9.0', 'chromadb', 'milvus-lite', 'pymilvus', 'setuptools'];
-const durabilities = {
-  'qdrant-edge': 'its own log, flushed at the end',
-  chromadb: 'SQLite',
-  'milvus-lite': 'SQLite',
+const rivals = {
+  'qdrant-edge': { packages: ['qdrant-edge-py==0.9.0'], durability: 'its own log, flushed at the end' },
+  chromadb: { packages: ['chromadb'], durability: 'SQLite' },
+  'milvus-lite': { packages: ['milvus-lite', 'pymilvus', 'setuptools'], durability: 'SQLite' },
 };
 
-/** @returns none when they do not install here; said on stderr, and why in the folder */
-export function pythonEngines() {
-  const failed = join(home, 'failed');
-  if (existsSync(failed)) return [];
-  if (!existsSync(pythonPath)) {
-    console.error(`installing ${packages.join(', ')} into ${home} ...`);
-    mkdirSync(home, { recursive: true });
-    const venv = spawnSync('python3', ['-m', 'venv', home]);
-    const pip = spawnSync(pythonPath, ['-m', 'pip', 'install', '-q', ...packages]);
-    if (venv.status !== 0 || pip.status !== 0) {
-      writeFileSync(failed, `${venv.stderr}${pip.stderr}`);
-      console.error(`it did not install, left out (reason in ${failed}; delete that file to try again)`);
-      return [];
-    }
+/** @returns all of them; `leftOut` says of one that did not install why */
+export function pythonEngines(isWanted = () => true) {
+  return Object.entries(rivals)
+    .filter(([name]) => isWanted(name))
+    .map(([name, { packages, durability }]) => ({
+      ...{ name, durability, isPython: true },
+      leftOut: installed(name, packages),
+    }));
+}
+
+/** @returns undefined when it is there, else why it is not */
+function installed(name, packages) {
+  const file = (what) => join(home, `${what}-${name}`);
+  if (existsSync(file('installed'))) return undefined;
+  if (existsSync(file('failed'))) return readFileSync(file('failed'), 'utf8').trim();
+  console.error(`installing ${packages.join(', ')} into ${home} ...`);
+  mkdirSync(home, { recursive: true });
+  const steps = [
+    ...(existsSync(pythonPath) ? [] : [['python3', ['-m', 'venv', home]]]),
+    [pythonPath, ['-m', 'pip', 'install', '-q', 'numpy', ...packages]],
+  ];
+  for (const [program, args] of steps) {
+    const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8' });
+    if (status === 0) continue;
+    const [last = error?.message] = (stderr ?? '').trim().split('\n').slice(-1);
+    const why = `it did not install: ${last || error?.message}`;
+    writeFileSync(file('failed'), why);
+    console.error(`${name}: ${why}; delete ${file('failed')} to try again`);
+    return why;
   }
-  return Object.entries(durabilities).map(([name, durability]) => ({ name, durability, isPython: true }));
+  writeFileSync(file('installed'), '');
+  return undefined;
 }
