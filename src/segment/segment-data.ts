@@ -360,6 +360,11 @@ export class SegmentData {
     return this.#copies.fetch(rows, fieldIds);
   }
 
+  /** Copies of the keys of rows, for one call. */
+  keysFor(rows: Uint32Array, keyFieldId: bigint): Column {
+    return this.#fields.scalar(keyFieldId)?.gatherBriefly(rows) ?? this.#fields.gather(rows, keyFieldId);
+  }
+
   /** As `fetch`, and vectors that are in files too. Which values the rows have does not change while it reads. */
   fetchAll(rows: Uint32Array, fieldIds: readonly bigint[]): Promise<ColumnBatch> {
     return this.#copies.fetchAll(rows, fieldIds);

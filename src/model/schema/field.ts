@@ -6,10 +6,20 @@ export const ROW_ID_FIELD = 0n;
 export const TIMESTAMP_FIELD = 1n;
 
 /** The `dim` type parameter; 0 when the field has none. */
-export function dimOf(field: FieldSchema): number {
-  const text = field.typeParams.find((param) => param.key === 'dim')?.value ?? '';
-  const dim = Number(text);
-  return /^\d+$/.test(text) && Number.isSafeInteger(dim) ? dim : 0;
+export function dimOf(field: Pick<FieldSchema, 'typeParams'>): number {
+  for (const { key, value } of field.typeParams) if (key === 'dim') return wholeNumber(value);
+  return 0;
+}
+
+/** Digits alone, up to 2^53 - 1; else 0. Every search asks for one several times, so this is a loop. */
+function wholeNumber(text: string): number {
+  let number = 0;
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (!(digit >= 0 && digit <= 9)) return 0;
+    number = number * 10 + digit;
+  }
+  return Number.isSafeInteger(number) ? number : 0;
 }
 
 export function primaryField(schema: CollectionSchema): FieldSchema {

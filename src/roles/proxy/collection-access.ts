@@ -56,7 +56,7 @@ export function refusePartitionNames(
   names: readonly string[],
   to: keyof typeof partitionNameTexts = 'use',
 ): void {
-  if (partitionKeyField(collection.schema) === undefined || names.every((name) => name === '')) return;
+  if (names.every((name) => name === '') || partitionKeyField(collection.schema) === undefined) return;
   throw new ElanusError('invalid_parameter', `${partitionNameTexts[to]}: invalid parameter`);
 }
 

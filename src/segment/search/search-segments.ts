@@ -2,7 +2,6 @@
 // through the same code, so that a row means the same in both. Many queries go in groups: what is held at a time has a bound, others get
 // their turn, and a caller that has gone stops the rest.
 
-import { must } from '#base/assert.js';
 import { briefInt64s } from '#base/brief-arrays.js';
 import { ElanusError } from '#base/errors.js';
 import { type ReadTime, readTimeOf } from '#base/read-time.js';
@@ -306,7 +305,7 @@ function hitsOf({ segment: { id, data }, found }: FoundIn, keyFieldId: bigint): 
     if (found.offsets) offsets?.set(found.offsets.subarray(begin, begin + count), at);
     at += count;
   }
-  const keys = must(data.fetch(rows, [keyFieldId]).columns[0], 'key column');
+  const keys = data.keysFor(rows, keyFieldId);
   return {
     counts: found.counts,
     scores,

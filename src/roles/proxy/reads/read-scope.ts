@@ -76,10 +76,17 @@ export async function readScope(
   const expires = ttl !== 0n || expiryField !== 0n;
   // An idle shard's read timestamp stands still, the age of its rows does not.
   const begunAt = expires ? (await parts.rootCoord.allocTimestamp({ count: 1 }, context)).timestamp : 0n;
-  const rest = { lacksFields, timeToLive: ttl, expiryField, begunAt, namespaceKey: namespace?.key };
-  return named.length > 0
-    ? { collection, partitionIds: named, loadedOnly: false, ...rest }
-    : { collection, partitionIds: [...loaded], loadedOnly: true, ...rest };
+  const loadedOnly = named.length === 0;
+  return {
+    collection,
+    partitionIds: loadedOnly ? loaded.slice() : named,
+    loadedOnly,
+    lacksFields,
+    timeToLive: ttl,
+    expiryField,
+    begunAt,
+    namespaceKey: namespace?.key,
+  };
 }
 
 /** One for each record and list of fields: plans are kept by the record. */

@@ -26,12 +26,26 @@ export interface FoundHits extends Ranked {
   readonly highlights: HighlightResult[];
 }
 
-/** @throws cancelled, deadline_exceeded */
-export async function encodeAnswer(
+/** Known at once where no fields were asked for. @throws cancelled, deadline_exceeded */
+export function encodeAnswer(
+  found: FoundHits,
+  form: AnswerForm,
+  pace: Pace,
+): SearchResults | Promise<SearchResults> {
+  if (found.rows === undefined && !pace.isDue) return answerOf(found, [], form);
+  return withFields(found, form, pace);
+}
+
+async function withFields(found: FoundHits, form: AnswerForm, pace: Pace): Promise<SearchResults> {
+  const fieldsData = found.rows === undefined ? [] : await encodeFields(found.rows, form, pace);
+  if (pace.isDue) await pace.rest();
+  return answerOf(found, fieldsData, form);
+}
+
+function answerOf(
   {
     answers,
     hits,
-    rows,
     offsets,
     groupValues = [],
     iterator,
@@ -40,13 +54,9 @@ export async function encodeAnswer(
     extras,
     highlights,
   }: FoundHits,
-  form: AnswerForm,
-  pace: Pace,
-): Promise<SearchResults> {
-  const { collection, output, primary, limit, queryCount } = form;
-  const fieldsData = rows === undefined ? [] : await encodeFields(rows, form, pace);
-  const ids = idsFromColumn(hits.keys);
-  if (pace.isDue) await pace.rest();
+  fieldsData: FieldData[],
+  { collection, output, primary, limit, queryCount }: AnswerForm,
+): SearchResults {
   return whole<SearchResults>({
     status: extras.status ?? successStatus(),
     collectionName: collection.schema.name,
@@ -56,7 +66,7 @@ export async function encodeAnswer(
       topK: BigInt(limit),
       fieldsData,
       scores: bytesView(hits.scores),
-      ids,
+      ids: idsFromColumn(hits.keys),
       topks: topksOf(hits),
       outputFields: output.names,
       groupByFieldValue: groupValues[0],

@@ -34,7 +34,7 @@ import { type Leg, rerankHits } from '#roles/proxy/search/rerank/rerank-hits.js'
 import { withTextVectors } from '#roles/proxy/search/texts/searched-texts.js';
 import { withWords } from '#roles/proxy/search/words/searched-words.js';
 import { offsetsOf, withRowKeys } from '#segment/search/element-keys.js';
-import { encodeAnswer } from './encode-answer.js';
+import { encodeAnswer, type FoundHits } from './encode-answer.js';
 import { fetchOutput } from './fetch-output.js';
 import { findHits } from './find-hits.js';
 import { type HitPage, pageHits, roundScores } from './rank-hits.js';
@@ -220,17 +220,30 @@ export class SearchMethods {
     return rerankHits(this.#parts, { legs, reranker, form }, pace, context);
   }
 
-  /** Fetch, highlight and encode, which end every form. */
-  async #answer(
+  /** Fetch, highlight and encode, which end every form. Where hits are all that was asked for, there is nothing to wait for. */
+  #answer(
     ranked: Ranked,
     form: AnswerForm,
     extras: SearchExtras,
     pace: Pace,
     context: CallContext,
-  ): Promise<SearchResults> {
+  ): SearchResults | Promise<SearchResults> {
     const offsets = offsetsOf(ranked.hits);
     const { fieldID: fieldId, dataType } = form.primary;
     const hits = withRowKeys(ranked.hits, { fieldId, dataType });
+    const found = { ...ranked, hits, rows: undefined, offsets, extras, highlights: [] };
+    return form.output.fieldIds.length === 0 && form.highlighting === undefined
+      ? encodeAnswer(found, form, pace)
+      : this.#answerWithFields(found, form, pace, context);
+  }
+
+  async #answerWithFields(
+    found: FoundHits,
+    form: AnswerForm,
+    pace: Pace,
+    context: CallContext,
+  ): Promise<SearchResults> {
+    const { hits } = found;
     if (pace.isDue) await pace.rest();
     const fetching = fetchOutput(this.#parts, hits, form, pace, context);
     const rows = fetching && (await fetching);
@@ -239,7 +252,7 @@ export class SearchMethods {
       highlighting === undefined || rows === undefined
         ? []
         : await highlightHits(highlighting, hits, rows, pace);
-    return await encodeAnswer({ ...ranked, hits, rows, offsets, extras, highlights }, form, pace);
+    return await encodeAnswer({ ...found, rows, highlights }, form, pace);
   }
 }
 

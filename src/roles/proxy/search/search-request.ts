@@ -299,9 +299,9 @@ export const pageOf = ({ plan: { params } }: CheckedSearch): HitPage => ({
 function checkFilter(scope: ReadScope, plan: SearchPlan, filter: RequestFilter): void {
   checkElementFilter(scope, plan, filter);
   const { record, schema } = scope.collection;
+  if (scope.namespaceKey !== undefined || !isIsolated(record.properties)) return;
   const key = partitionKeyField(schema);
-  if (key !== undefined && scope.namespaceKey === undefined && isIsolated(record.properties))
-    checkIsolatedKey(filter.predicate?.predicate, key.fieldID);
+  if (key !== undefined) checkIsolatedKey(filter.predicate?.predicate, key.fieldID);
 }
 
 /** Elements of another struct array are not those that are searched. */
