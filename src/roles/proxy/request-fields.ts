@@ -160,7 +160,7 @@ export const requestFields = {
     functionScore: 'used',
     highlighter: 'used',
     searchAggregation: 'used',
-    functionChains: { refused: 'function chains are not supported' },
+    functionChains: 'used',
   },
   hybridSearch: {
     ...named,

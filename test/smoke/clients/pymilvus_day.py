@@ -180,6 +180,19 @@ def milvus_client_day():
         packed = {"titles": build_bloom_filter([f"title {at}" for at in (1, 6, 9)], fpr=0.0001)}
         equal(ids("membership_match(title, {titles}, type=bloom)", filter_params=packed), [1, 6, 9])
 
+    def chains():
+        if not hasattr(pymilvus, "FunctionChain"):
+            print(f"  --    {VERSION} has no function chains")
+            return
+        from pymilvus.function_chain import FunctionChain, FunctionChainStage, col, fn
+
+        chain = FunctionChain(FunctionChainStage.L2_RERANK)
+        chain.map("$score", fn.num_combine(col("$score"), col("score"), mode="sum")).sort(col("$score"), desc=True).limit(2)
+        hits = client.search(name, data=[vector(8)], anns_field="vector", limit=4, function_chains=chain, output_fields=["score"])[0]
+        near = client.search(name, data=[vector(8)], anns_field="vector", limit=4, output_fields=["score"])[0]
+        best = sorted((hit["distance"] + hit["entity"]["score"] for hit in near), reverse=True)[:2]
+        assert max(abs(hit["distance"] - score) for hit, score in zip(hits, best, strict=True)) < 1e-3, hits
+
     def searches():
         hits = client.search(name, data=[vector(7), vector(8)], anns_field="vector", limit=5, output_fields=["title", "extra", "doc"])
         equal([len(found) for found in hits], [5, 5])
@@ -266,7 +279,7 @@ def milvus_client_day():
         connections.disconnect("maker")
 
     needs = {iterates: "search_iterator", hybrid: "hybrid_search", flushes: "flush", new_fields: "add_collection_field", partitions: "get_partition_stats"}
-    for step in (creates, describes, writes, queries, packed_sets, searches, iterates, hybrid, partitions, aliases, new_fields, flushes, deletes, refuses, quick, drops):
+    for step in (creates, describes, writes, queries, packed_sets, chains, searches, iterates, hybrid, partitions, aliases, new_fields, flushes, deletes, refuses, quick, drops):
         if hasattr(client, needs.get(step, "query")):
             check(f"MilvusClient {step.__name__}", step)
         else:

@@ -16,5 +16,5 @@ export const pageHits = (hits: Hits, { offset, limit, roundDecimal }: HitPage): 
 export const roundScores = (hits: Hits, decimals: number): Hits =>
   decimals < 0 ? hits : { ...hits, scores: hits.scores.map((score) => rounded(score, decimals)) };
 
-const rounded = (score: number, decimals: number): number =>
+export const rounded = (score: number, decimals: number): number =>
   Math.round(score * 10 ** decimals) / 10 ** decimals;

@@ -28,6 +28,7 @@ import {
 } from '#roles/proxy/search/hybrid/hybrid-request.js';
 import { findPage } from '#roles/proxy/search/iterate/find-page.js';
 import { type IteratorPage, newTokenId } from '#roles/proxy/search/iterate/iterator-request.js';
+import { chainHits } from '#roles/proxy/search/rerank/chain-hits.js';
 import { fusionOf } from '#roles/proxy/search/rerank/fusions.js';
 import { type HitsToOrder, orderHits } from '#roles/proxy/search/rerank/order-hits.js';
 import { type Leg, rerankHits } from '#roles/proxy/search/rerank/rerank-hits.js';
@@ -121,6 +122,9 @@ export class SearchMethods {
       reranker === undefined ? found : await this.#rerank([{ search, found }], reranker, form, pace, context);
     const hits = pageHits(scored.hits, pageOf(search));
     const { order } = plan;
+    const { chain } = search;
+    if (chain !== undefined)
+      return { ...scored, hits: await chainHits(this.#parts, { hits, chain, form }, pace, context) };
     if (order.length === 0) return { ...scored, hits };
     return { ...scored, hits: await orderHits(this.#parts, { hits, order, form }, pace, context) };
   }

@@ -2,6 +2,7 @@
 import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
 import { areTexts, parsePlaceholderGroup, parseTexts } from '#model/params/placeholder.js';
+import { type ChainPlan, parseFunctionChains } from '#model/params/rank/function-chain.js';
 import { type Boosts, parseFunctionScore } from '#model/params/rank/function-score.js';
 import { checkQueries, type Reranker } from '#model/params/rank/rerankers.js';
 import { isIsolated } from '#model/properties/partition-key-isolation.js';
@@ -50,6 +51,8 @@ export interface CheckedSearch {
   readonly guaranteeTimestamp: bigint;
   /** What makes one list of the hits; undefined: their scores are as they were found. */
   readonly reranker: Reranker | undefined;
+  /** What is made of the hits of the page; undefined: they are answered as they are. */
+  readonly chain: ChainPlan | undefined;
   /** Hits become buckets; undefined: they are answered. */
   readonly buckets: BucketsRequest | undefined;
   /** Words that are marked in the texts of the hits; undefined: none are. */
@@ -149,6 +152,7 @@ function checkedSearch(
     scope,
     plan,
     reranker: functions?.reranker,
+    chain: chainOf(request, scope.collection.schema, plan),
     buckets: buckets(request, scope.collection.schema, plan, nq),
     highlighting: highlightingOf(request.highlighter, scope.collection.schema, plan, words),
     toShards: toShardsOf(plan, functions),
@@ -184,6 +188,30 @@ function toShardsOf({ params }: SearchPlan, functions: SearchFunctions | undefin
       'function_score is not supported with an iterator: it pages in the order of the scores of the vectors: invalid parameter',
     );
   return { ...nothingMore, atGuarantee: true, exact: true };
+}
+
+/** The chain of a plain search. @throws invalid_parameter where something else orders or scores the hits, unsupported */
+function chainOf(
+  { functionChains, functionScore, searchAggregation }: SearchRequest,
+  schema: CollectionSchema,
+  { params, order, grouping }: SearchPlan,
+): ChainPlan | undefined {
+  if (functionChains.length === 0) return undefined;
+  const others = {
+    function_score: functionScore !== undefined,
+    order_by_fields: order.length > 0,
+    grouping: grouping !== undefined,
+    'an iterator': params.iterator !== undefined,
+    search_aggregation: searchAggregation !== undefined,
+  };
+  for (const [name, isSet] of Object.entries(others)) {
+    if (isSet)
+      throw new ElanusError(
+        'invalid_parameter',
+        `${name} and function_chains cannot be used together; leave one of them out: invalid parameter`,
+      );
+  }
+  return parseFunctionChains(schema, functionChains);
 }
 
 function buckets(

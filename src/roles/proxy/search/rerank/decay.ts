@@ -2,6 +2,7 @@
 import { assertNever, must } from '#base/assert.js';
 import { int64At, keyAt } from '#model/columns/column.js';
 import { compareKeys } from '#model/columns/row-key.js';
+import type { DecayCurve } from '#model/params/rank/chain-expr.js';
 import type { Decay } from '#model/params/rank/rerankers.js';
 import { DataType } from '#model/schema/data-type.js';
 import type { Pace } from '#platform/pace.js';
@@ -10,7 +11,7 @@ import type { Hits } from '#segment/search/hits.js';
 import { pickHits } from '#segment/search/merge-hits.js';
 
 /** What is left of a score, from 1 at the origin to 0. */
-function decayAt({ shape, origin, scale, offset, decay }: Decay, value: number): number {
+export function decayAt({ shape, origin, scale, offset, decay }: DecayCurve, value: number): number {
   const distance = Math.max(0, Math.abs(value - origin) - offset);
   switch (shape) {
     case 'gauss':
@@ -43,7 +44,7 @@ export async function decayedHits(hits: Hits, decay: Decay, values: Column, pace
   return pickHits({ ...hits, scores }, chosen, hits.counts);
 }
 
-function numbersOf(from: Column): (row: number) => number {
+export function numbersOf(from: Column): (row: number) => number {
   const view = new DataView(from.data.buffer, from.data.byteOffset, from.data.byteLength);
   switch (from.dataType) {
     case DataType.Int8:
