@@ -114,12 +114,16 @@ function timesWider(alone: i32, most: i32): f32 {
   return ratio * ratio;
 }
 
-/** Where the nearest are: a byte for each of 256 nodes, then node and count of each. */
+/** Where the nearest are: behind a table of 256 places by hash (0: none), node and count of each. */
 const MET_AT: usize = 256;
 
+@inline function hashOf(node: u32): usize {
+  return <usize>((node * 0x9e3779b1) >> 24);
+}
+
 /**
- * How many of the `asked` nearest were met from one expanded node or bridge, and twice as many as were met from none. What was met once says how much
- * was not met at all (Good 1953): a walk that knows the surroundings of the query met each of them several times.
+ * How many of the `asked` nearest were met from one expanded node or bridge, and twice as many as were met from none. What was met once says
+ * how much was not met at all (Good 1953): a walk that knows the surroundings of the query met each of them several times.
  */
 function metAlone(excluded: usize, size: i32, asked: i32): i32 {
   const nearest = scratch + MET_AT;
@@ -128,30 +132,33 @@ function metAlone(excluded: usize, size: i32, asked: i32): i32 {
   for (let i = 0; i < size && most < asked; i++) {
     const node = nodeOf(load<u64>(pool + ((<usize>i) << 3)));
     if (!counts(excluded, node)) continue;
-    store<u8>(scratch + (node & 255), 1);
     store<u64>(nearest + ((<usize>most) << 3), node);
     most++;
+    let at = hashOf(node);
+    while (load<u8>(scratch + at) != 0) at = (at + 1) & 255;
+    store<u8>(scratch + at, most);
   }
   for (let i = 0; i < size; i++) {
     const entry = load<u64>(pool + ((<usize>i) << 3));
-    if (entry & 1) noteList(listOf(nodeOf(entry), 0), nearest, most);
+    if (entry & 1) noteList(listOf(nodeOf(entry), 0), nearest);
   }
-  for (let i = 0; i < bridges; i++)
-    noteList(listOf(load<u32>(results + ((<usize>i) << 2)), 0), nearest, most);
+  for (let i = 0; i < bridges; i++) noteList(listOf(load<u32>(results + ((<usize>i) << 2)), 0), nearest);
   let alone = 0;
   for (let i = 0; i < most; i++) alone += max(0, 2 - load<i32>(nearest + ((<usize>i) << 3), 4));
   return alone;
 }
 
-function noteList(list: usize, nearest: usize, count: i32): void {
-  const length = degree << 1,
-    end = nearest + ((<usize>count) << 3);
-  for (let j = 0; j < length; j++) {
-    const next = load<u32>(list + ((<usize>j) << 2));
+function noteList(list: usize, nearest: usize): void {
+  for (const end = list + ((<usize>degree) << 3); list < end; list += 4) {
+    const next = load<u32>(list);
     if (next == NIL) break;
-    if (!load<u8>(scratch + (next & 255))) continue;
-    for (let p = nearest; p < end; p += 8) {
-      if (load<u32>(p) == next) store<i32>(p, load<i32>(p, 4) + 1, 4);
+    for (let at = hashOf(next); ; at = (at + 1) & 255) {
+      const place = <usize>load<u8>(scratch + at);
+      if (place == 0) break;
+      const p = nearest + ((place - 1) << 3);
+      if (load<u32>(p) != next) continue;
+      store<i32>(p, load<i32>(p, 4) + 1, 4);
+      break;
     }
   }
 }
