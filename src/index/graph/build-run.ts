@@ -1,6 +1,6 @@
 // The steps of a build that go over all nodes, each in pieces on several threads.
 import { assert } from '#base/assert.js';
-import type { ExactVectors, IndexRegion, IndexWorkers } from '#index/block/vector-index.js';
+import type { ExactVectors, IndexRegion } from '#index/block/vector-index.js';
 import { runLanes } from '#index/block/work-lanes.js';
 import type { OrderInput, OrderOutput } from '#index/graph/build/graph-order.js';
 import type {
@@ -12,19 +12,15 @@ import type {
 } from '#index/graph/build/graph-tasks.js';
 import { stepOf } from '#index/graph/codes/graph-codes.js';
 import { type BuildPlan, buildPlace } from './build-plan.js';
-
-export interface BuildThreads<Region extends IndexRegion> {
-  readonly workers: IndexWorkers<Region>;
-  /** The vectors, the build. */
-  readonly regions: readonly [Region, Region];
-  readonly signal: AbortSignal | undefined;
-}
+import { type BuildThreads, nearNodes } from './near-nodes.js';
 
 /** A build whose vectors were looked at. */
 export interface BuildRun<Region extends IndexRegion> extends BuildThreads<Region> {
   readonly plan: BuildPlan;
   readonly place: BuildPlace;
   readonly sample: SampleOutput;
+  /** What codes have to distinguish; none where the graph is made by floats, which are not measured. */
+  readonly near: readonly Uint32Array[];
 }
 
 /** Nodes that one task inserts or encodes, tens of milliseconds: searches that wait for the same threads get their turn between. */
@@ -41,7 +37,8 @@ export async function beginRun<Region extends IndexRegion>(
   const first = buildPlace(plan, source, 1);
   const sample = await workers.run<SampleOutput>('graphSample', first, regions, signal);
   const place = buildPlace(plan, source, stepOf(plan.by, sample.deviation, sample.reach));
-  return { ...threads, plan, place, sample };
+  const near = plan.by === 'SQ8' ? await nearNodes(threads, place, plan.nodes) : [];
+  return { ...threads, plan, place, sample, near };
 }
 
 /** Runs a task over all nodes, `begin` and `end` added to its input. */

@@ -27,16 +27,17 @@ function stepFor<Region extends IndexRegion>({ plan, sample }: BuildRun<Region>,
 }
 
 async function fits<Region extends IndexRegion>(
-  { workers, regions, signal, plan, place }: BuildRun<Region>,
+  { workers, regions, signal, plan, place, near }: BuildRun<Region>,
   form: CodeForm,
   step: number,
-  use: CodeFitInput['use'],
+  role: Parameters<typeof doesFit>[1],
 ): Promise<boolean> {
+  const use = role === 'made' ? 'made' : 'walked';
   // What rows are scored by has to rank them nearly as the vectors do; who asks for less than 8 bits takes some loss.
   const isLast = plan.spec.isScored && use === 'walked' && (isPlainForm(form) || form === 'SQ8');
   const scored = isLast ? NEAREST_WANTED + 2 : rescored(NEAREST_WANTED, form);
-  const input: CodeFitInput = { place, form, step, scored, use };
-  return doesFit(await workers.run<CodeFit>('codeFit', input, regions, signal), use);
+  const input: CodeFitInput = { place, form, step, scored, use, near };
+  return doesFit(await workers.run<CodeFit>('codeFit', input, regions, signal), role);
 }
 
 /** Whether codes of 8 bits rank rows as the vectors do, so that a graph may be made by them. */
@@ -49,7 +50,7 @@ export async function doBytesFit<Region extends IndexRegion>(run: BuildRun<Regio
 
 /** The form of floats that ranks rows where codes of 8 bits do not. */
 export const floatForm = async <Region extends IndexRegion>(run: BuildRun<Region>): Promise<CodeForm> =>
-  (await fits(run, 'BF16', 1, 'walked')) ? 'BF16' : 'FP32';
+  (await fits(run, 'BF16', 1, 'halved')) ? 'BF16' : 'FP32';
 
 /** @param nearest how far the nearest nodes are from each other, in steps */
 export async function chooseCodes<Region extends IndexRegion>(

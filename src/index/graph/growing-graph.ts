@@ -16,6 +16,7 @@ import {
   stepOf,
 } from '#index/graph/codes/graph-codes.js';
 import { GrowingCopies } from './growing-copies.js';
+import { nearNodes } from './near-nodes.js';
 
 export interface GrowingSpec {
   readonly metric: 'L2' | 'IP' | 'COSINE';
@@ -212,7 +213,11 @@ export class GrowingGraph<Region extends IndexRegion> {
     );
   }
 
-  async #doCodesFit(place: BuildPlace, regions: readonly Region[], signal?: AbortSignal): Promise<boolean> {
+  async #doCodesFit(
+    place: BuildPlace,
+    regions: readonly [Region, Region],
+    signal?: AbortSignal,
+  ): Promise<boolean> {
     const { nodes } = this.#copies;
     this.#measuredNodes = nodes;
     // A stage may have room for fewer nodes than there are by now.
@@ -223,6 +228,7 @@ export class GrowingGraph<Region extends IndexRegion> {
       step: place.step,
       scored: rescored(NEAREST_WANTED, 'SQ8'),
       use: 'made',
+      near: await nearNodes({ workers: this.#workers, regions, signal }, measured, measured.sampled),
     };
     return doesFit(await this.#workers.run<CodeFit>('codeFit', input, regions, signal), 'made');
   }

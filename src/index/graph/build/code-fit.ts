@@ -24,6 +24,8 @@ export interface CodeFitInput {
   readonly scored: number;
   /** `made`: rows are compared by their codes of 8 bits, as while a graph is made; else with a query that is rounded less. */
   readonly use: 'made' | 'walked';
+  /** Lists of nodes, each beginning with the one whose nearest the others are (near-nodes.ts). */
+  readonly near: readonly Uint32Array[];
 }
 
 /** The share of the ten nearest by the vectors that are among the `scored` nearest by the codes, 0 to 1. */
@@ -32,17 +34,27 @@ export interface CodeFit {
   readonly usual: number;
   /** Around the rows farthest from the middle, which codes may cut off. */
   readonly extreme: number;
+  /** Around rows as they come, among the nearest there are: codes may have one value for all of them. */
+  readonly near: number;
 }
 
 /** Ordinary data measures 0.999 and more, lengths of rows as of Student's t with two degrees of freedom 0.983. Graphs are made by codes of 8 bits, so an error of these stays, however wide the codes of a walk are. */
-const LEAST = { made: { usual: 0.99, extreme: 0.95 }, walked: { usual: 0.9, extreme: 0.8 } } as const;
-export function doesFit({ usual, extreme }: CodeFit, use: keyof typeof LEAST): boolean {
-  return usual >= LEAST[use].usual && extreme >= LEAST[use].extreme;
+const LEAST = {
+  made: { usual: 0.99, extreme: 0.95, near: 0.97 },
+  walked: { usual: 0.9, extreme: 0.8, near: 0.9 },
+  // Floats with half of the bits in the place of whole ones, where codes failed.
+  halved: { usual: 0.9, extreme: 0.8, near: 0.97 },
+} as const;
+export function doesFit({ usual, extreme, near }: CodeFit, role: keyof typeof LEAST): boolean {
+  const least = LEAST[role];
+  return usual >= least.usual && extreme >= least.extreme && near >= least.near;
 }
 
 const NEAREST = 10;
 /** Rows that are ranked, and those among which the farthest are looked for. */
-const RANKED_ROWS = 2048;
+export const RANKED_ROWS = 2048;
+/** As many of a row's nearest are ranked beside each other. */
+export const NEAR_NODES = 128;
 const LOOKED_AT_ROWS = 8192;
 /** How many of the ranked are the farthest of those looked at: far rows have to be distinguished from each other, too. */
 const EXTREME_ROWS = 192;
@@ -50,11 +62,10 @@ const USUAL_QUERIES = 28;
 const EXTREME_QUERIES = 20;
 
 /** A task: memory 0 has the vectors, memory 1 the frame and the rows of the build. */
-export function codeFit({ place, form, step, scored, use }: CodeFitInput, context: BuildContext): CodeFit {
-  const { dim, metric } = place;
+export function codeFit(input: CodeFitInput, context: BuildContext): CodeFit {
+  const { place } = input;
   const { nodes: picked, extremes } = rowsToRank(place, context);
-  if (picked.length <= NEAREST) return { usual: 1, extreme: 1 };
-  const ranking = new Ranking(dim, metric === 'IP', picked.length);
+  if (picked.length <= NEAREST) return { usual: 1, extreme: 1, near: 1 };
   const queries = [
     ...Array.from(
       { length: USUAL_QUERIES },
@@ -62,18 +73,46 @@ export function codeFit({ place, form, step, scored, use }: CodeFitInput, contex
     ),
     ...Array.from({ length: EXTREME_QUERIES }, (_, i) => Math.floor((i * extremes) / EXTREME_QUERIES)),
   ];
-  const [, memory] = memoriesOf(context);
-  const floatsBy = (isPlain: boolean) => {
-    const frame = framer(place, context, isPlain);
-    return (i: number) => new Float32Array(memory.buffer, frame(picked[i] as number), dim);
+  const ranker = new Ranker(input, context, picked.length);
+  const shares = ranker.sharesOf(picked, queries);
+  const near = input.near.filter(({ length }) => length > input.scored * 2);
+  return {
+    usual: mean(shares.slice(0, USUAL_QUERIES)),
+    extreme: mean(shares.slice(USUAL_QUERIES)),
+    near: near.length === 0 ? 1 : mean(near.flatMap((nodes) => ranker.sharesOf(nodes, [0]))),
   };
-  const truth = ranking.keysBy({ form: 'FP32', step: 1, use: 'walked' }, floatsBy(true), queries);
-  const keys = ranking.keysBy({ form, step, use }, floatsBy(isPlainForm(form)), queries);
-  const tolerance = metric === 'COSINE' ? UNIT_TOLERANCE : 0;
-  const shares = keys.map((found, q) =>
-    shareFound(distancesOf(truth[q] as Uint32Array), found, scored, tolerance),
-  );
-  return { usual: mean(shares.slice(0, USUAL_QUERIES)), extreme: mean(shares.slice(USUAL_QUERIES)) };
+}
+
+/** Ranks nodes by their vectors and by their codes. */
+class Ranker {
+  readonly #input: CodeFitInput;
+  readonly #context: BuildContext;
+  readonly #ranking: Ranking;
+
+  /** @param most nodes that are ranked at a time */
+  constructor(input: CodeFitInput, context: BuildContext, most: number) {
+    this.#input = input;
+    this.#context = context;
+    this.#ranking = new Ranking(input.place.dim, input.place.metric === 'IP', most);
+  }
+
+  /** @param queries places in `nodes`. @returns for each the share of its nearest of `nodes` that codes find */
+  sharesOf(nodes: Uint32Array, queries: readonly number[]): number[] {
+    const { place, form, step, scored, use } = this.#input;
+    const { dim, metric } = place;
+    const [, memory] = memoriesOf(this.#context);
+    const floatsBy = (isPlain: boolean) => {
+      const frame = framer(place, this.#context, isPlain);
+      return (i: number) => new Float32Array(memory.buffer, frame(nodes[i] as number), dim);
+    };
+    const by = (codes: Pick<CodeFitInput, 'form' | 'step' | 'use'>, isPlain: boolean) =>
+      this.#ranking.keysBy(codes, floatsBy(isPlain), queries, nodes.length);
+    const truth = by({ form: 'FP32', step: 1, use: 'walked' }, true);
+    const tolerance = metric === 'COSINE' ? UNIT_TOLERANCE : 0;
+    return by({ form, step, use }, isPlainForm(form)).map((found, q) =>
+      shareFound(distancesOf(truth[q] as Uint32Array), found, scored, tolerance),
+    );
+  }
 }
 
 const mean = (values: readonly number[]): number =>
@@ -166,12 +205,11 @@ function shareFound(truth: Float32Array, keys: Uint32Array, most: number, tolera
   return Math.min(1, found / NEAREST);
 }
 
-/** Keys of all ranked rows by the kernel that walks use, in a memory of its own. */
+/** Keys of ranked rows by the kernel that walks use, in a memory of its own. */
 class Ranking {
   readonly #memory: WebAssembly.Memory;
   readonly #dim: number;
   readonly #isIp: boolean;
-  readonly #count: number;
   readonly #at: {
     readonly framed: number;
     readonly query: number;
@@ -183,7 +221,6 @@ class Ranking {
   constructor(dim: number, isIp: boolean, count: number) {
     this.#dim = dim;
     this.#isIp = isIp;
-    this.#count = count;
     const room = queryBytes(dim);
     const words = (count + 8) * 4;
     const framed = WASM_PAGE_BYTES;
@@ -204,6 +241,7 @@ class Ranking {
     { form, step, use }: Pick<CodeFitInput, 'form' | 'step' | 'use'>,
     floatsOf: (i: number) => Float32Array,
     queries: readonly number[],
+    count: number,
   ): Uint32Array[] {
     const { framed, query, ids, keys, codes } = this.#at;
     const memory = this.#memory;
@@ -211,7 +249,7 @@ class Ranking {
     const dim = this.#dim;
     const stride = codeBytes(form, dim);
     const vector = new Float32Array(memory.buffer, framed, dim);
-    for (let i = 0; i < this.#count; i++) {
+    for (let i = 0; i < count; i++) {
       vector.set(floatsOf(i));
       encode(kernel, form, dim, step, framed, codes + i * stride);
     }
@@ -224,8 +262,8 @@ class Ranking {
           new Int8Array(memory.buffer, codes + i * stride, stride),
         );
       else encodeQuery(memory, form, frame, framed, query);
-      kernel.keysOfAll(query, ids, this.#count, keys);
-      return new Uint32Array(memory.buffer, keys, this.#count).slice();
+      kernel.keysOfAll(query, ids, count, keys);
+      return new Uint32Array(memory.buffer, keys, count).slice();
     });
   }
 }
