@@ -91,7 +91,7 @@ const channelRegistry = {
     'compactionState',
     'explain',
   ]),
-  ...all('same', ['acquireChannels', 'commitFlush', 'saveIndexFile', 'dropIndexFiles']),
+  ...all('same', ['acquireChannels', 'commitFlush', 'saveCheckpoints', 'saveIndexFile', 'dropIndexFiles']),
   ...all('same', ['dropCollectionData', 'fillOutputs', 'abortImport', 'commitImport']),
   // With its id, which the caller gives.
   ...all('same', ['compact']),
@@ -114,7 +114,8 @@ const streamingNode = {
 } satisfies Table<typeof StreamingNodeDefinition>;
 
 const queryCoord = {
-  ...all('read', ['loadState', 'loadedSegments', 'explain', 'listResourceGroups', 'describeResourceGroup']),
+  ...all('read', ['loadState', 'loadProgress', 'loadedSegments', 'explain']),
+  ...all('read', ['listResourceGroups', 'describeResourceGroup']),
   ...all('same', ['loadCollection', 'releaseCollection', 'segmentsChanged', 'moveSegments']),
   ...all('receipt', ['createResourceGroup', 'updateResourceGroups', 'dropResourceGroup']),
   ...all('receipt', ['transferNode', 'transferReplica']),

@@ -227,6 +227,9 @@ export class DataCoord {
       await this.#committed(await this.#commits.commitFlush(request));
       return {};
     },
+    saveCheckpoints: async ({ checkpoints }) => ({
+      outcomes: await this.#commits.saveCheckpoints(checkpoints),
+    }),
     listSegments: async ({ collectionId }) => {
       const all = this.#catalog.segmentsOf(collectionId);
       return {

@@ -5,7 +5,12 @@ import { type Channel, moveChannel } from '#model/states/channel.js';
 import { type FlushedSegment, isFlushed, moveSegment, parseFlushedSegment } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
 import type { IndexFileRecord } from '#proto/elanus/data.js';
-import type { CommitFlushRequest, DropIndexFilesRequest } from '#proto/elanus/roles.js';
+import {
+  type ChannelCheckpoint,
+  CheckpointOutcome,
+  type CommitFlushRequest,
+  type DropIndexFilesRequest,
+} from '#proto/elanus/roles.js';
 import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
 import { keysOf } from './object-names.js';
@@ -56,6 +61,27 @@ export class SegmentCommits {
       await catalog.save({ segments: fresh, channels: [moved], guards: { channels: [channel.vchannel] } });
       return fresh;
     });
+  }
+
+  /** The checkpoints of channels with nothing to save, in as few changes as the catalog takes. Each stands for itself: none waits for another. */
+  saveCheckpoints(checkpoints: readonly ChannelCheckpoint[]): Promise<CheckpointOutcome[]> {
+    const { catalog, locks } = this.#parts;
+    const known = checkpoints.flatMap(({ vchannel }) => catalog.channels.get(vchannel) ?? []);
+    return locks.changeAll(
+      known.map(({ collectionId }) => collectionId),
+      async () => {
+        const moved: Channel[] = [];
+        const outcomes = checkpoints.map(({ vchannel, epoch, lsn, timestamp }) => {
+          const channel = catalog.channels.get(vchannel);
+          if (channel === undefined) return CheckpointOutcome.CheckpointChannelGone;
+          if (channel.epoch !== epoch) return CheckpointOutcome.CheckpointChannelMoved;
+          moved.push(moveChannel(channel, { kind: 'checkpoint', lsn, timestamp }));
+          return CheckpointOutcome.CheckpointSaved;
+        });
+        await catalog.save({ channels: moved });
+        return outcomes;
+      },
+    );
   }
 
   #owned({ vchannel, epoch }: CommitFlushRequest): Channel {

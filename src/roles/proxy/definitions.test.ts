@@ -33,9 +33,9 @@ it('lists collections with how far they are loaded', async () => {
       listCollections: async () => ({ collections: [named('a', 1n), named('b', 2n), named('half', 3n)] }),
     },
     queryCoord: {
-      loadState: async ({ collectionId }) => ({
-        known: collectionId !== 2n,
-        progress: collectionId === 3n ? 50 : 100,
+      // One call for all of them.
+      loadProgress: async ({ collectionIds }) => ({
+        percent: collectionIds.map((id) => (id === 3n ? 50 : id === 2n ? -1 : 100)),
       }),
     },
   });

@@ -131,6 +131,9 @@ describe('query-coord', () => {
       progress: 100,
     });
     expect(await running.run(running.calls.loadState({ collectionId: 8n }))).toMatchObject({ known: false });
+    expect(
+      (await running.run(running.calls.loadProgress({ collectionIds: [8n, COLLECTION, 9n] }))).percent,
+    ).toEqual([-1, 100, -1]);
   });
   it('a small load is done when it is answered, a large one is answered soon', async () => {
     const progressAfter = async (syncMs: number): Promise<readonly [number | undefined, boolean]> => {

@@ -307,6 +307,12 @@ export class QueryCoord {
             })),
       });
     },
+    loadProgress: async ({ collectionIds }) => ({
+      percent: collectionIds.map((id) => {
+        const loaded = this.#loaded.get(id);
+        return loaded === undefined ? -1 : loadProgress(loaded.load);
+      }),
+    }),
     segmentsChanged: async ({ collectionId, untilServed }) => {
       if (untilServed) await this.#serveNow(collectionId);
       else this.#syncSoon(collectionId);

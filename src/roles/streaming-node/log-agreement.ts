@@ -21,3 +21,13 @@ export function checkAgreement(found: FoundLog, channels: readonly ChannelRecord
     );
   }
 }
+
+/** An opening after a failed write finds at least what was acknowledged before. @throws data_corrupt */
+export function checkWhole({ place, nextLsn }: FoundLog, acknowledged: bigint): void {
+  if (nextLsn >= acknowledged) return;
+  const fact = `log ${place}: it ends at entry ${nextLsn} after a failed write, entries up to ${acknowledged} were acknowledged`;
+  throw new ElanusError(
+    'data_corrupt',
+    `${fact}; restore the whole data folder, logs and catalog together, from one copy`,
+  );
+}

@@ -2,9 +2,10 @@
 import { expect, test } from 'vitest';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
+import { type ChannelCheckpoint, CheckpointOutcome } from '#proto/elanus/roles.js';
 import { CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { openFileLog } from '#wal/file-log.js';
-import { PhysicalChannel } from './physical-channel.js';
+import { PhysicalChannel, type PhysicalChannelParts } from './physical-channel.js';
 import { Shard } from './shard.js';
 
 const schema = CollectionSchema.fromPartial({
@@ -25,7 +26,7 @@ const rows = (...keys: readonly bigint[]): ColumnBatch => ({
   ],
 });
 
-async function open() {
+async function open(saveCheckpoints?: PhysicalChannelParts['saveCheckpoints']) {
   const { world, ...rest } = simulatedCluster(1);
   const platform = openMemoryPlatform({ cluster: { world, ...rest }, host: 'a' });
   let timestamp = 0n;
@@ -38,32 +39,35 @@ async function open() {
         timestamp += BigInt(count);
         return timestamp - BigInt(count) + 1n;
       },
+      ...(saveCheckpoints && { saveCheckpoints }),
     }),
   );
-  const shard = new Shard({
-    platform,
-    settings: { segmentBytesMax: 20 },
-    channel: {
-      vchannel: 'x_1v0',
-      collectionId: 1n,
+  const shardOf = (vchannel: string): Shard =>
+    new Shard({
+      platform,
+      settings: { segmentBytesMax: 20 },
+      channel: {
+        vchannel,
+        collectionId: 1n,
+        schema,
+        ownerServerId: 1n,
+        epoch: 1n,
+        checkpointLsn: 0n,
+        checkpointTimestamp: 0n,
+        createTimestamp: 0n,
+        droppedPartitionIds: [],
+        readableFrom: 0n,
+      },
       schema,
-      ownerServerId: 1n,
-      epoch: 1n,
-      checkpointLsn: 0n,
-      checkpointTimestamp: 0n,
-      createTimestamp: 0n,
-      droppedPartitionIds: [],
-      readableFrom: 0n,
-    },
-    schema,
-    persistedSegmentIds: new Set(),
-    allocateIds: async (count) => {
-      id += BigInt(count);
-      return id - BigInt(count);
-    },
-    forwardDeletes: async () => {},
-    onSealed: () => {},
-  });
+      persistedSegmentIds: new Set(),
+      allocateIds: async (count) => {
+        id += BigInt(count);
+        return id - BigInt(count);
+      },
+      forwardDeletes: async () => {},
+      onSealed: () => {},
+    });
+  const shard = shardOf('x_1v0');
   channel.shards.set('x_1v0', shard);
   const write = (...keys: readonly bigint[]): Promise<bigint> =>
     channel.submit(
@@ -86,6 +90,7 @@ async function open() {
     },
     channel,
     shard,
+    shardOf,
     write,
     rowCount: (): number =>
       [...shard.segments.values()].reduce((sum, segment) => sum + segment.data.rowCount, 0),
@@ -130,4 +135,31 @@ test('a write is carried out however soon after the end of another one it comes'
     await run(second);
   }
   expect(rowCount()).toBe(24);
+});
+
+test('checkpoints of shards with nothing to save move many at a time; one that is not to be moved holds up no other', async () => {
+  const asked: (readonly ChannelCheckpoint[])[] = [];
+  const outcomes: Readonly<Record<string, CheckpointOutcome>> = {
+    idle_3v0: CheckpointOutcome.CheckpointChannelMoved,
+    idle_5v0: CheckpointOutcome.CheckpointChannelGone,
+  };
+  const { run, write, channel, shardOf } = await open(async (checkpoints) => {
+    asked.push(checkpoints);
+    return checkpoints.map(({ vchannel }) => outcomes[vchannel] ?? CheckpointOutcome.CheckpointSaved);
+  });
+  const idle = Array.from({ length: 300 }, (_, at) => shardOf(`idle_${at}v0`));
+  for (const shard of idle) channel.add(shard);
+  await run(write(1n));
+  await expect(run(channel.advance(idle))).rejects.toMatchObject({
+    key: 'channel_moved',
+    message: expect.stringContaining('idle_3v0'),
+  });
+  expect(asked.map(({ length }) => length)).toEqual([127, 127, 46]);
+  const all = asked.flat();
+  expect(new Set(all.map(({ vchannel }) => vchannel)).size).toBe(300);
+  expect(new Set(all.map(({ lsn }) => lsn))).toEqual(new Set([channel.log.nextLsn]));
+  // Where nothing has moved since, there is nothing to ask for but the one that could not be moved.
+  asked.length = 0;
+  await run(channel.truncate());
+  expect(asked).toEqual([]);
 });

@@ -8,9 +8,12 @@ import { must } from '#base/assert.js';
 import { type Deferred, deferred, Mutex } from '#base/async.js';
 import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
 import type { FoundLog, WriteAheadLog } from '#platform/log.js';
+import { metaChangesMax } from '#platform/meta-check.js';
 import type { Platform } from '#platform/platform.js';
 import { LogRecord } from '#proto/elanus/data.js';
+import { type ChannelCheckpoint, CheckpointOutcome } from '#proto/elanus/roles.js';
 import { encodeLogRecord } from '#wal/log-record-bytes.js';
+import { checkWhole } from './log-agreement.js';
 import type { Shard } from './shard.js';
 import type { ShardChange } from './shard-change.js';
 import { idsNeeded, type ShardDraft } from './shard-draft.js';
@@ -25,7 +28,10 @@ const QUEUE_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Checkpoints of shards with nothing to save are moved when the log gives back at least this many bytes. */
 const ADVANCE_BYTES_MIN = 1 << 20;
-const ADVANCE_AT_ONCE = 16;
+/** For each of them the catalog writes its record anew, which is to be worth it. */
+const ADVANCE_BYTES_EACH = 4096;
+/** As many as one transaction of the catalog takes. */
+const ADVANCE_AT_ONCE = metaChangesMax;
 
 interface Pending {
   readonly shard: Shard;
@@ -45,11 +51,10 @@ export interface PhysicalChannelParts {
   /** @param check see OpenLogOptions */
   readonly openLog: (check: (found: FoundLog) => void) => Promise<WriteAheadLog>;
   readonly allocateTimestamps: (count: number) => Promise<bigint>;
-  /** Moves the checkpoint of a shard in the catalog; absent where there is none to move. @returns false when the catalog has no such channel */
-  readonly saveCheckpoint?: (
-    shard: Shard,
-    checkpoint: { readonly lsn: bigint; readonly timestamp: bigint },
-  ) => Promise<boolean>;
+  /** Moves checkpoints in the catalog, and says of each what became of it; absent where there is none to move. */
+  readonly saveCheckpoints?: (
+    checkpoints: readonly ChannelCheckpoint[],
+  ) => Promise<readonly CheckpointOutcome[]>;
 }
 
 export class PhysicalChannel {
@@ -334,8 +339,8 @@ export class PhysicalChannel {
       const lagging = [...this.#checkpoints]
         .filter(([, checkpoint]) => checkpoint < unneeded)
         .map(([shard]) => shard);
-      if (lagging.length > 0 && this.#log.bytesBefore(unneeded) >= ADVANCE_BYTES_MIN)
-        await this.advance(lagging);
+      const worthMoving = Math.max(ADVANCE_BYTES_MIN, lagging.length * ADVANCE_BYTES_EACH);
+      if (lagging.length > 0 && this.#log.bytesBefore(unneeded) >= worthMoving) await this.advance(lagging);
       let end = unneeded;
       for (const checkpoint of this.#checkpoints.values()) if (checkpoint < end) end = checkpoint;
       await this.#log.truncate(end);
@@ -350,22 +355,33 @@ export class PhysicalChannel {
     return first;
   }
 
-  /** Moves the checkpoints of these shards to their first entry that is in no file, or to where the log was applied. */
+  /** Moves the checkpoints of these shards to their first entry that is in no file, or to where the log was applied. @throws channel_moved */
   async advance(shards: readonly Shard[]): Promise<void> {
-    const save = this.#parts.saveCheckpoint;
+    const save = this.#parts.saveCheckpoints;
     if (save === undefined) return;
-    const waiting = [...shards];
-    const one = async (): Promise<void> => {
-      for (let shard = waiting.pop(); shard !== undefined; shard = waiting.pop()) {
-        if (this.shards.get(shard.channel.vchannel) !== shard) continue; // Closed meanwhile: it has forgotten what it had to save.
-        // Read together, before anything else may run.
+    const moved: Shard[] = [];
+    for (let begin = 0; begin < shards.length; begin += ADVANCE_AT_ONCE) {
+      const some = shards
+        .slice(begin, begin + ADVANCE_AT_ONCE)
+        // Closed meanwhile: it has forgotten what it had to save.
+        .filter((shard) => this.shards.get(shard.channel.vchannel) === shard);
+      if (some.length === 0) continue;
+      // Of each shard read together, before anything else may run.
+      const checkpoints = some.map((shard) => {
+        const { vchannel, epoch } = shard.channel;
         const lsn = shard.firstUnsavedLsn < this.#appliedEnd ? shard.firstUnsavedLsn : this.#appliedEnd;
-        const { timestamp } = shard.checkpointAfter([], []);
-        if (await save(shard, { lsn, timestamp })) this.committed(shard, lsn);
-        else this.#checkpoints.delete(shard);
+        return { vchannel, epoch, lsn, timestamp: shard.checkpointAfter([], []).timestamp };
+      });
+      const outcomes = await save(checkpoints);
+      for (const [at, shard] of some.entries()) {
+        const outcome = outcomes[at];
+        if (outcome === CheckpointOutcome.CheckpointSaved) this.committed(shard, checkpoints[at]?.lsn ?? 0n);
+        else if (outcome === CheckpointOutcome.CheckpointChannelGone) this.#checkpoints.delete(shard);
+        else moved.push(shard);
       }
-    };
-    await Promise.all(Array.from({ length: ADVANCE_AT_ONCE }, one));
+    }
+    const [first] = moved;
+    if (first !== undefined) throw movedAway(first.channel.vchannel);
   }
 
   async close(): Promise<void> {
@@ -376,12 +392,8 @@ export class PhysicalChannel {
   }
 }
 
-/** An opening after a failed write finds at least what was acknowledged before. @throws data_corrupt */
-function checkWhole({ place, nextLsn }: FoundLog, acknowledged: bigint): void {
-  if (nextLsn >= acknowledged) return;
-  const fact = `log ${place}: it ends at entry ${nextLsn} after a failed write, entries up to ${acknowledged} were acknowledged`;
-  throw new ElanusError(
-    'data_corrupt',
-    `${fact}; restore the whole data folder, logs and catalog together, from one copy`,
+export const movedAway = (vchannel: string): ElanusError =>
+  new ElanusError(
+    'channel_moved',
+    `channel ${vchannel}: its checkpoint was not moved; another node owns it now`,
   );
-}

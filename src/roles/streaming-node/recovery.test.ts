@@ -15,6 +15,7 @@ import {
 import { ChannelRecord, LogRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import {
   ChannelRegistryDefinition,
+  CheckpointOutcome,
   QueryCoordDefinition,
   QueryNodeDefinition,
   StreamingNodeDefinition,
@@ -98,6 +99,14 @@ class Catalog {
       const lsn = checkpointLsn > channel.checkpointLsn ? checkpointLsn : channel.checkpointLsn;
       this.channels.set(vchannel, { ...channel, checkpointLsn: lsn, checkpointTimestamp });
       return {};
+    },
+    saveCheckpoints: async ({ checkpoints }, context) => {
+      for (const { lsn: checkpointLsn, timestamp: checkpointTimestamp, ...of } of checkpoints)
+        await this.registry.commitFlush?.(
+          { ...of, segments: [], checkpointLsn, checkpointTimestamp },
+          context,
+        );
+      return { outcomes: checkpoints.map(() => CheckpointOutcome.CheckpointSaved) };
     },
     listSegments: async ({ collectionId }) => ({
       segments: this.segments.filter((segment) => segment.collectionId === collectionId),

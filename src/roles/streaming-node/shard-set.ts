@@ -7,12 +7,12 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import { unlessAborted } from '#base/on-abort.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ChannelRecord } from '#proto/elanus/data.js';
-import type { ChannelAssignment } from '#proto/elanus/roles.js';
+import { type ChannelAssignment, type ChannelCheckpoint, CheckpointOutcome } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { HoldingShards } from './holding-shards.js';
 import { checkAgreement } from './log-agreement.js';
 import { type OpenShard, openShard } from './open-shard.js';
-import { PhysicalChannel } from './physical-channel.js';
+import { movedAway, PhysicalChannel } from './physical-channel.js';
 import type { StreamingNodeParts } from './streaming-node-parts.js';
 
 /** A new file is not worth it while the newest file of a log, in which nothing is needed, is below this size. */
@@ -165,7 +165,7 @@ export class ShardSet {
         platform: this.#parts.platform,
         openLog: (check) => this.#parts.logs.open({ ...options, check }),
         allocateTimestamps: (count) => this.#parts.time.allocate(count),
-        saveCheckpoint: (shard, checkpoint) => this.#saveCheckpoint(shard.channel, checkpoint),
+        saveCheckpoints: (checkpoints) => this.#saveCheckpoints(checkpoints),
       },
       (found) => checkAgreement(found, channels),
     );
@@ -173,19 +173,9 @@ export class ShardSet {
     return physical;
   }
 
-  /** @returns false when the catalog has no such channel */
-  async #saveCheckpoint(
-    { vchannel, epoch }: ChannelRecord,
-    { lsn, timestamp }: { lsn: bigint; timestamp: bigint },
-  ): Promise<boolean> {
-    try {
-      const checkpoint = { checkpointLsn: lsn, checkpointTimestamp: timestamp };
-      await this.#parts.peers.channelRegistry.commitFlush({ vchannel, epoch, segments: [], ...checkpoint });
-      return true;
-    } catch (error) {
-      if (error instanceof ElanusError && error.key === 'channel_not_found') return false;
-      throw error;
-    }
+  async #saveCheckpoints(checkpoints: readonly ChannelCheckpoint[]): Promise<readonly CheckpointOutcome[]> {
+    const { channelRegistry } = this.#parts.peers;
+    return (await channelRegistry.saveCheckpoints({ checkpoints: [...checkpoints] })).outcomes;
   }
 
   #truncate(physical: PhysicalChannel): void {
@@ -262,10 +252,11 @@ export class ShardSet {
   ): Promise<void> {
     this.#released.set(channel.vchannel, { physical, collectionId: channel.collectionId });
     const checkpointLsn = physical.hold(channel.vchannel);
-    if (
-      !(await this.#saveCheckpoint(channel, { lsn: checkpointLsn, timestamp: channel.checkpointTimestamp }))
-    )
-      return;
+    const { vchannel, epoch, checkpointTimestamp: timestamp } = channel;
+    const first = { vchannel, epoch, lsn: checkpointLsn, timestamp };
+    const [outcome] = await this.#saveCheckpoints([first]);
+    if (outcome === CheckpointOutcome.CheckpointChannelMoved) throw movedAway(vchannel);
+    if (outcome !== CheckpointOutcome.CheckpointSaved) return;
     const open = this.#openShard(physical, { ...assignment, channel: { ...channel, checkpointLsn } });
     physical.add(open.shard);
     this.#serve([open]);

@@ -15,6 +15,7 @@ import {
 import { ChannelRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import {
   ChannelRegistryDefinition,
+  CheckpointOutcome,
   QueryCoordDefinition,
   QueryNodeDefinition,
   StreamingNodeDefinition,
@@ -98,6 +99,11 @@ async function start(cluster: SimulatedCluster, facts: Facts, before?: MemoryPla
           for (const segment of segments) facts.committed.set(segment.id, segment);
           facts.channel = { ...facts.channel, checkpointLsn, checkpointTimestamp };
           return {};
+        },
+        saveCheckpoints: async ({ checkpoints }) => {
+          for (const { lsn: checkpointLsn, timestamp: checkpointTimestamp } of checkpoints)
+            facts.channel = { ...facts.channel, checkpointLsn, checkpointTimestamp };
+          return { outcomes: checkpoints.map(() => CheckpointOutcome.CheckpointSaved) };
         },
       }),
       queryNode: client(QueryNodeDefinition, {}),

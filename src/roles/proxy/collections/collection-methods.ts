@@ -144,14 +144,17 @@ export class CollectionMethods {
     const { collections } = await definitions.listCollections({ database }, context);
     const visible = await visibleTo(this.#parts.logins, context);
     const wanted = (name: string): boolean => request.collectionNames.includes(name);
-    const shown: ShownCollection[] = [];
-    for (const record of collections) {
+    const named = collections.filter((record) => {
       const name = record.schema?.name ?? '';
-      if (!visible.collection(record.database, name)) continue;
-      if (request.collectionNames.length > 0 && ![name, ...record.aliases].some(wanted)) continue;
-      const state = await queryCoord.loadState({ collectionId: record.id }, context);
-      if (request.type === ShowType.InMemory && !state.known) continue;
-      shown.push({ record, percentage: state.known ? BigInt(state.progress) : 0n });
+      if (!visible.collection(record.database, name)) return false;
+      return request.collectionNames.length === 0 || [name, ...record.aliases].some(wanted);
+    });
+    const { percent } = await queryCoord.loadProgress({ collectionIds: named.map(({ id }) => id) }, context);
+    const shown: ShownCollection[] = [];
+    for (const [at, record] of named.entries()) {
+      const progress = percent[at] ?? -1;
+      if (request.type === ShowType.InMemory && progress < 0) continue;
+      shown.push({ record, percentage: BigInt(Math.max(0, progress)) });
     }
     return {
       collectionNames: shown.map(({ record }) => record.schema?.name ?? ''),
