@@ -51,9 +51,10 @@ export async function serveRound(
       isServed: (id) => distribution.segment(vchannel, id) !== undefined,
     });
     const sealed = choice.segments;
+    const wished = new Map(sealed.map(({ id }) => [id, moves.get(id)]));
     const places = placeSegments(sealed, {
       nodes,
-      placeOf: (id) => moves.get(id) ?? distribution.segment(vchannel, id)?.serverId,
+      placeOf: (id) => wished.get(id) ?? distribution.segment(vchannel, id)?.serverId,
     });
     const coming = sealed.filter(({ id }) => distribution.segment(vchannel, id) === undefined);
     note(
@@ -78,7 +79,8 @@ export async function serveRound(
     });
     const serverId = channel?.ownerServerId ?? 0n;
     distribution.served({ collectionId, vchannel, serverId, version, segments: places });
-    for (const id of places.keys()) moves.delete(id);
+    // A wish that came meanwhile is the next round's.
+    for (const [id, node] of wished) if (node !== undefined && moves.get(id) === node) moves.delete(id);
   }
 }
 

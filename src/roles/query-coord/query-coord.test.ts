@@ -22,7 +22,7 @@ import { QueryCoord } from './query-coord.js';
 const COLLECTION = 7n;
 /** Longer than any test below but one. */
 const CHECK_MS = 3_600_000;
-async function start(cluster: SimulatedCluster) {
+async function start(cluster: SimulatedCluster, targetCheckIntervalMs = CHECK_MS) {
   const platform = openMemoryPlatform({ cluster, host: 'qc' });
   const state = {
     partitions: [70n, 71n],
@@ -51,7 +51,7 @@ async function start(cluster: SimulatedCluster) {
   ];
   const queryCoord = await QueryCoord.open(
     platform,
-    { targetCheckIntervalMs: CHECK_MS },
+    { targetCheckIntervalMs },
     {
       nodes: {
         ...anyNodes,
@@ -59,6 +59,7 @@ async function start(cluster: SimulatedCluster) {
       },
       rootCoord: client(RootCoordDefinition, { allocTimestamp: async () => ({ timestamp: ++time }) }),
       definitions: client(DefinitionsDefinition, {
+        definitionRevisions: async () => ({ revisions: [3n] }),
         describeCollection: async () => {
           if (!state.exists) throw new ElanusError('collection_not_found', 'gone');
           return {
@@ -72,6 +73,7 @@ async function start(cluster: SimulatedCluster) {
         },
       }),
       channelRegistry: client(ChannelRegistryDefinition, {
+        dataRevisions: async () => ({ collections: [{ revision: 5n, segments: 3, channels: 2 }] }),
         listSegments: async () => {
           state.during?.();
           return { segments, channels: ['a', 'b'].map((vchannel) => ({ vchannel, ownerServerId: 9n })) };
@@ -91,6 +93,9 @@ async function start(cluster: SimulatedCluster) {
           state.targets.set(request.vchannel, request);
           return {};
         },
+        settledTargets: async ({ vchannels }) => ({
+          versions: vchannels.map((vchannel) => state.targets.get(vchannel)?.version ?? 0n),
+        }),
         releaseTarget: async ({ vchannel }) => {
           if (state.releaseFailures-- > 0) throw new ElanusError('channel_not_available', 'not now');
           state.released.push(vchannel);
@@ -134,6 +139,19 @@ describe('query-coord', () => {
     expect(
       (await running.run(running.calls.loadProgress({ collectionIds: [8n, COLLECTION, 9n] }))).percent,
     ).toEqual([-1, 100, -1]);
+  });
+  it('the first round is proof enough for later looks: of a load, a notice and a start', async () => {
+    const first = await start(simulatedCluster(2), 10_000);
+    const syncsAfter = async ({ cluster, state }: Running): Promise<number> => {
+      await cluster.world.advance(60_000);
+      return state.syncs;
+    };
+    await first.run(first.calls.loadCollection({ collectionId: COLLECTION }));
+    expect(await syncsAfter(first)).toBe(2);
+    await first.run(first.calls.segmentsChanged({ collectionId: COLLECTION }));
+    expect(await syncsAfter(first)).toBe(4);
+    first.platform.crash();
+    expect(await syncsAfter(await start(first.cluster, 10_000))).toBe(2);
   });
   it('a small load is done when it is answered, a large one is answered soon', async () => {
     const progressAfter = async (syncMs: number): Promise<readonly [number | undefined, boolean]> => {

@@ -9,10 +9,8 @@ import { idKey, parsedType, recordTable } from '#catalog/record-table.js';
 import { DEFAULT_RESOURCE_GROUP } from '#model/schema/properties.js';
 import {
   beginLoad,
-  isInScope,
   type Load,
   type LoadDefinition,
-  loadProgress,
   loadRecord,
   moveLoad,
   namedPartitions,
@@ -22,24 +20,21 @@ import {
 } from '#model/states/load.js';
 import type { Platform } from '#platform/platform.js';
 import { LoadRecord } from '#proto/elanus/data.js';
-import type {
-  LoadRequest,
-  LoadStateResponse,
-  QueryCoordDefinition,
-  TransferReplicaRequest,
-} from '#proto/elanus/roles.js';
+import type { LoadRequest, QueryCoordDefinition, TransferReplicaRequest } from '#proto/elanus/roles.js';
 import { groupHandlers } from '#roles/query-coord/groups/group-handlers.js';
 import { ResourceGroups } from '#roles/query-coord/groups/resource-groups.js';
-import { type Handlers, whole } from '#rpc/service.js';
+import type { Handlers } from '#rpc/service.js';
 import { noReceipt, type Receipt, Receipts } from '#rpc/sessions/receipts.js';
 import { Distribution } from './distribution.js';
 import { explainLoads } from './explain-loads.js';
 import { leftOutBy, refuseReplicas } from './left-out-fields.js';
 import { failureOf } from './load-failure.js';
 import { checkMemory, loadedPartitions, releaseShards, servedSegments, serveRound } from './load-round.js';
+import { loadState, percentOf } from './load-states.js';
 import { AskedLoads, beginRound, freshly, type Loaded, RETRY_MS_MAX, RETRY_MS_MIN } from './loaded.js';
 import { chooseMoves } from './move-segments.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
+import { RoundQueue } from './round-queue.js';
 import { SlowLook } from './slow-look.js';
 import { endedSoon } from './small-load.js';
 import { SteadyLooks } from './steady-looks.js';
@@ -63,7 +58,9 @@ export class QueryCoord {
   readonly #syncing = new KeyedMutex();
   /** Held over one decision about what is loaded and its record; inside a round or without one, never around one. */
   readonly #deciding = new KeyedMutex();
+  readonly #looks: SteadyLooks;
   readonly #check: SlowLook;
+  readonly #rounds: RoundQueue;
   readonly #asked: AskedLoads;
   #closed = false;
 
@@ -101,6 +98,12 @@ export class QueryCoord {
       nodesOf: (resourceGroup) => this.#servingNodes(resourceGroup),
       syncSoon: (id) => this.#syncSoon(id),
     });
+    this.#looks = looks;
+    this.#rounds = new RoundQueue({
+      timers: platform.timers,
+      bases: (ids) => looks.bases(ids),
+      round: (id, basis) => this.#round(id, basis).catch(() => {}),
+    });
     const { targetCheckIntervalMs: intervalMs } = settings;
     this.#check = new SlowLook(platform.timers, intervalMs, this.#loaded, (ids) => looks.look(ids));
   }
@@ -129,6 +132,7 @@ export class QueryCoord {
   async close(): Promise<void> {
     this.#closed = true;
     this.#check.close();
+    this.#rounds.close();
     for (const { timer } of this.#loaded.values()) timer?.cancel();
   }
 
@@ -137,7 +141,15 @@ export class QueryCoord {
     // A round that has not begun yet will see what this one would.
     if (loaded === undefined || loaded.isQueued) return;
     loaded.isQueued = true;
-    void this.#syncing.run(String(collectionId), () => this.#sync(collectionId)).catch(() => {});
+    this.#rounds.ask(collectionId);
+  }
+
+  /** @param basis what it rests on, from before it */
+  #round(collectionId: bigint, basis: string | undefined): Promise<void> {
+    return this.#syncing.run(String(collectionId), () => {
+      this.#loaded.get(collectionId)?.proof.ask(basis);
+      return this.#sync(collectionId);
+    });
   }
 
   async #sync(collectionId: bigint): Promise<void> {
@@ -258,7 +270,8 @@ export class QueryCoord {
         this.#decide(collectionId, (before) => this.#load(request, before)),
       );
       if (change === 'nothing') return {};
-      const round = this.#syncing.run(String(collectionId), () => this.#sync(collectionId));
+      const basis = await this.#looks.bases([collectionId]).catch(() => undefined);
+      const round = this.#round(collectionId, basis?.get(collectionId));
       // All partitions are wanted already; one of these may be newer than the last round, so it is served before this returns.
       await (change === 'all are wanted' ? round : endedSoon(this.#platform.timers, round));
       return {};
@@ -282,36 +295,15 @@ export class QueryCoord {
         else this.#syncSoon(collectionId);
         return {};
       }),
-    loadState: async ({ collectionId, partitionIds, withoutChannels }) => {
+    loadState: async (request) => {
+      const { collectionId } = request;
       const loaded = this.#loaded.get(collectionId);
       if (loaded === undefined) return { known: false };
-      const { scope, failure } = loaded.load;
-      // Every read asks this first, so the answer is whole and goes on as it is.
-      return whole<LoadStateResponse>({
-        status: undefined,
-        known: partitionIds.every((id) => isInScope(scope, id)),
-        progress: loadProgress(loaded.load),
-        partitionIds: [...namedPartitions(scope)],
-        reason: failure?.reason ?? '',
-        outOfMemory: failure?.cause === 'memory',
-        damaged: failure?.cause === 'damage',
-        resourceGroup: loaded.definition.resourceGroup,
-        leftOutFieldIds: [...loaded.definition.leftOut],
-        takesLater: takesLater(scope),
-        channels: withoutChannels
-          ? []
-          : this.#distribution.channelsOf(collectionId).map(([vchannel, { serverId }]) => ({
-              vchannel,
-              leaderId: serverId,
-              nodeIds: [...this.#distribution.nodesOf(vchannel)],
-            })),
-      });
+      if (loaded.isQueued) this.#rounds.hurry(collectionId);
+      return loadState(loaded, request, this.#distribution);
     },
     loadProgress: async ({ collectionIds }) => ({
-      percent: collectionIds.map((id) => {
-        const loaded = this.#loaded.get(id);
-        return loaded === undefined ? -1 : loadProgress(loaded.load);
-      }),
+      percent: collectionIds.map((id) => percentOf(this.#loaded.get(id))),
     }),
     segmentsChanged: async ({ collectionId, untilServed }) => {
       if (untilServed) await this.#serveNow(collectionId);

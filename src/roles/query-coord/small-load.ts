@@ -5,9 +5,13 @@ import type { Timers } from '#platform/time.js';
 const SMALL_LOAD_MS = 100;
 
 /** Resolves when the work has ended, however it did, and soon in any case. */
-export function endedSoon(timers: Timers, work: Promise<unknown>): Promise<void> {
+export function endedSoon(
+  timers: Timers,
+  work: Promise<unknown>,
+  withinMs: number = SMALL_LOAD_MS,
+): Promise<void> {
   return new Promise((resolve) => {
-    const timer = timers.after(SMALL_LOAD_MS, resolve);
+    const timer = timers.after(withinMs, resolve);
     const end = (): void => {
       timer.cancel();
       resolve();

@@ -106,7 +106,7 @@ async function proved() {
   return opened;
 }
 
-it('a round that a look asked for is proof, one that a notice asked for is none', async () => {
+it('a round of which it is known what it rests on is proof, another is none', async () => {
   const { look, round } = world();
   round([1n]);
   expect(await look()).toEqual([1n]);

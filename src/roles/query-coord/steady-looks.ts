@@ -30,7 +30,7 @@ export class SteadyLooks {
   async look(ids: readonly bigint[]): Promise<void> {
     const { platform, syncSoon } = this.#parts;
     const resting = ids.filter((id) => this.#isResting(id));
-    const bases = await this.#bases(resting).catch((error: unknown) => {
+    const bases = await this.bases(resting).catch((error: unknown) => {
       platform.logger.debug('load_look_failed', { reason: messageOf(error) });
       return new Map<bigint, string>();
     });
@@ -51,7 +51,7 @@ export class SteadyLooks {
   }
 
   /** What a round of each would rest on. A round that begins later reads what is as new, or newer: then the next look finds it changed. */
-  async #bases(ids: readonly bigint[]): Promise<Map<bigint, string>> {
+  async bases(ids: readonly bigint[]): Promise<ReadonlyMap<bigint, string>> {
     if (ids.length === 0) return new Map();
     const { peers, loaded, nodesOf } = this.#parts;
     const collectionIds = [...ids];
@@ -60,12 +60,15 @@ export class SteadyLooks {
       peers.channelRegistry.dataRevisions({ collectionIds }),
     ]);
     const bases = new Map<bigint, string>();
+    const nodes = new Map<string, string>();
     for (const [at, id] of ids.entries()) {
       const [definition, data] = [revisions[at], collections[at]];
       const group = loaded.get(id)?.definition.resourceGroup;
       if (definition === undefined || data === undefined || group === undefined) continue;
       const { revision, segments, channels } = data;
-      bases.set(id, `${definition} ${revision} ${segments} ${channels} ${nodesOf(group).join()}`);
+      const serving = nodes.get(group) ?? nodesOf(group).join();
+      nodes.set(group, serving);
+      bases.set(id, `${definition} ${revision} ${segments} ${channels} ${serving}`);
     }
     return bases;
   }

@@ -66,7 +66,9 @@ export class ShardSet {
     const byPhysical = new Map<string, ChannelAssignment[]>();
     for (const assignment of await this.#withSchemas(channels)) {
       const name = physicalOf(assignment.channel?.vchannel ?? '');
-      byPhysical.set(name, [...(byPhysical.get(name) ?? []), assignment]);
+      const others = byPhysical.get(name);
+      if (others === undefined) byPhysical.set(name, [assignment]);
+      else others.push(assignment);
     }
     await Promise.all(
       [...byPhysical].map(([name, assignments]) =>
