@@ -63,6 +63,17 @@ export class HeldRecords<Id, T> {
     return found;
   }
 
+  /** The newest revision in a group, and how many records there are in it. */
+  newestOf(group: bigint): { readonly revision: bigint; readonly count: number } {
+    const ids = this.#groups.get(group);
+    let revision = 0n;
+    for (const id of ids ?? []) {
+      const one = this.revisionOf(id);
+      if (one > revision) revision = one;
+    }
+    return { revision, count: ids?.length ?? 0 };
+  }
+
   /** The revision of the record as it is held; 0: there is none. Rises with every change, also from one life of the process to the next. */
   revisionOf(id: Id): bigint {
     return this.#revisions.get(id) ?? 0n;

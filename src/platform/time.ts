@@ -18,3 +18,15 @@ export interface Timers {
   /** Yields to other work once (a turn of the event loop). */
   yield(): Promise<void>;
 }
+
+/** Resolves when the work has ended, however it did, and after this time in any case. */
+export function endedSoon(timers: Timers, work: Promise<unknown>, withinMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = timers.after(withinMs, resolve);
+    const end = (): void => {
+      timer.cancel();
+      resolve();
+    };
+    work.then(end, end);
+  });
+}

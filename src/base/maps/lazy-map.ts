@@ -6,6 +6,18 @@ const NOTHING: ReadonlyMap<never, never> = new Map<never, never>();
 /** No members, for whoever needs a set to look into. */
 export const noMembers: ReadonlySet<never> = new Set<never>();
 
+/** A map that is not changed any more: with nothing in it, the one that all have in common. */
+export const settledMap = <K, V>(entries: Iterable<readonly [K, V]>): ReadonlyMap<K, V> => {
+  const map = new Map(entries);
+  return map.size > 0 ? map : (NOTHING as ReadonlyMap<unknown, unknown> as ReadonlyMap<K, V>);
+};
+
+/** The same of a set. */
+export const settledSet = <T>(members: Iterable<T>): ReadonlySet<T> => {
+  const set = new Set(members);
+  return set.size > 0 ? set : noMembers;
+};
+
 export class LazyMap<K, V> implements ReadonlyMap<K, V> {
   #entries: Map<K, V> | undefined;
 

@@ -13,6 +13,7 @@ import {
   type UnownedChannel,
 } from '#model/states/channel.js';
 import type { Platform } from '#platform/platform.js';
+import { endedSoon } from '#platform/time.js';
 import type { AcquireChannelsRequest } from '#proto/elanus/roles.js';
 import type { WatchChannelsRequest } from '#proto/milvus/data_coord.js';
 import type { CollectionLocks } from './collection-locks.js';
@@ -21,6 +22,9 @@ import type { DataCoordPeers } from './data-coord-peers.js';
 
 /** One attempt to bring a channel to the streaming-node, in ms. Creating a collection waits for the first. */
 const OPEN_CHANNEL_MS_MAX = 3000;
+/** After a start they are offered some at a time; the next ones after this time, in ms, though a node has not answered. */
+const OFFERS_AT_ONCE = 64;
+const OFFERS_MS_MAX = 50;
 /** A collection is created and its rows wait for its channels: they are offered again sooner than other things. */
 const offerBackOff = { ...catalogBackOff, maxMs: 5000 };
 /** Channels that change hands in one transaction. */
@@ -44,15 +48,29 @@ export class ChannelOwners {
   readonly #epochs = new Mutex();
   /** Collections dropped in this life: a request to watch their channels that was on its way comes too late. */
   readonly #dropped = new Set<bigint>();
+  /** The epoch that was given last in this life. */
+  #acquired: bigint | undefined;
   #closed = false;
 
   constructor(parts: ChannelOwnersParts) {
     this.#parts = parts;
   }
 
-  /** Offers every channel: some may not have come to their owner. */
-  start(): void {
-    for (const vchannel of this.#parts.catalog.channels.keys()) this.#offerLater(vchannel);
+  /**
+   * Offers every channel: some may not have come to their owner. Some at a time: of ten thousand each would hold its record until a node is up.
+   * A node that took over in this life was given them, and opens none before that.
+   */
+  async start(): Promise<void> {
+    const { catalog, platform } = this.#parts;
+    const names = [...catalog.channels.keys()];
+    for (let begin = 0; begin < names.length && !this.#closed; begin += OFFERS_AT_ONCE) {
+      const some = names
+        .slice(begin, begin + OFFERS_AT_ONCE)
+        .filter((vchannel) => catalog.channels.get(vchannel)?.epoch !== this.#acquired);
+      if (some.length === 0) continue;
+      const offers = Promise.all(some.map((vchannel) => this.#offerLater(vchannel)));
+      await endedSoon(platform.timers, offers, OFFERS_MS_MAX);
+    }
   }
 
   close(): void {
@@ -121,6 +139,7 @@ export class ChannelOwners {
       );
       acquired.push(...taken);
     }
+    this.#acquired = epoch;
     return acquired;
   }
 
@@ -161,14 +180,17 @@ export class ChannelOwners {
       const isLate = abort.signal.aborted;
       if (!isLate && (!(error instanceof ElanusError) || error.spec.retry === 'never')) throw error;
       platform.logger.warn('channel_waits_for_owner', { vchannel, reason: messageOf(error), retryMs });
-      platform.timers.after(retryMs, () => this.#offerLater(vchannel, longerPause(retryMs, offerBackOff)));
+      platform.timers.after(
+        retryMs,
+        () => void this.#offerLater(vchannel, longerPause(retryMs, offerBackOff)),
+      );
     } finally {
       timer.cancel();
     }
   }
 
-  #offerLater(vchannel: string, retryMs = offerBackOff.minMs): void {
-    this.#offerChannel(vchannel, retryMs).catch((error: unknown) =>
+  #offerLater(vchannel: string, retryMs = offerBackOff.minMs): Promise<void> {
+    return this.#offerChannel(vchannel, retryMs).catch((error: unknown) =>
       this.#parts.platform.logger.error('channel_refused_by_owner', { vchannel, reason: messageOf(error) }),
     );
   }

@@ -142,15 +142,10 @@ export class DataCatalog {
    * takes one away and leaves the first lowers a number, so no two states look alike.
    */
   revisionOf(collectionId: bigint) {
-    const segments = this.segmentsOf(collectionId);
-    const channels = this.channelsOf(collectionId);
-    let revision = 0n;
-    const consider = (one: bigint): void => {
-      if (one > revision) revision = one;
-    };
-    for (const { id } of segments) consider(this.#segments.revisionOf(id));
-    for (const { vchannel } of channels) consider(this.#channels.revisionOf(vchannel));
-    return { revision, segments: segments.length, channels: channels.length };
+    const segments = this.#segments.newestOf(collectionId);
+    const channels = this.#channels.newestOf(collectionId);
+    const revision = segments.revision > channels.revision ? segments.revision : channels.revision;
+    return { revision, segments: segments.count, channels: channels.count };
   }
 
   jobsOf(collectionId: bigint): readonly ImportJob[] {

@@ -4,7 +4,7 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import { channelRecord } from '#model/states/channel.js';
 import { type FlushedSegment, isFlushed, segmentRecord } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
-import type { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
+import type { ChannelRegistryDefinition, DataRevisionsResponse } from '#proto/elanus/roles.js';
 import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { compactionHandlers } from '#roles/data-coord/compaction/compaction-handlers.js';
 import { type CompactionSettings, Compactor } from '#roles/data-coord/compaction/compactor.js';
@@ -21,7 +21,7 @@ import { FlushCalls } from '#roles/data-coord/wire/flush-calls.js';
 import { foreignWriters } from '#roles/data-coord/wire/foreign-writers.js';
 import { segmentInfo } from '#roles/data-coord/wire/segment-info.js';
 import { segmentReads } from '#roles/data-coord/wire/segment-reads.js';
-import type { Handlers } from '#rpc/service.js';
+import { type Handlers, whole } from '#rpc/service.js';
 import { ChannelOwners } from './channel-owners.js';
 import { CollectionLocks } from './collection-locks.js';
 import { DataCatalog } from './data-catalog.js';
@@ -123,7 +123,7 @@ export class DataCoord {
   /** Takes up what a restart interrupted: import jobs, and channels that may not have come to their owner. */
   start(): void {
     this.#isStarted = true;
-    this.#owners.start();
+    void this.#owners.start();
     void this.#sweep();
     this.#imports.resume();
     this.#compactor.start();
@@ -238,9 +238,12 @@ export class DataCoord {
         channels: this.#catalog.channelsOf(collectionId).map(channelRecord),
       };
     },
-    dataRevisions: async ({ collectionIds }) => ({
-      collections: collectionIds.map((id) => this.#catalog.revisionOf(id)),
-    }),
+    // Asked about all that is loaded, again and again: the answer is whole and goes on as it is.
+    dataRevisions: async ({ collectionIds }) =>
+      whole<DataRevisionsResponse>({
+        status: undefined,
+        collections: collectionIds.map((id) => this.#catalog.revisionOf(id)),
+      }),
     saveIndexFile: async ({ segmentId, index }) => {
       if (index === undefined) throw new ElanusError('missing_parameter', 'SaveIndexFile: no index given');
       await this.#commits.saveIndexFile(segmentId, index);

@@ -1,5 +1,7 @@
 // Which node serves which segment and channel, as the last round brought it about; targets say what should be. In memory: after a restart
 // every round notifies its shards anew, and the table is whole again once each collection had one.
+import { settledMap } from '#base/maps/lazy-map.js';
+
 export interface Place {
   readonly serverId: bigint;
   /** Version of the target that brought it there: an older one never takes the place of a newer one. */
@@ -24,24 +26,26 @@ export interface ShardTarget {
   readonly segments: ReadonlyMap<bigint, bigint>;
 }
 
+const NO_NODES: readonly bigint[] = [];
+
 export class Distribution {
   readonly #channels = new Map<string, ChannelPlace>();
   /** Names of the channels of each collection: every read asks for those of its own, however many collections there are. */
-  readonly #names = new Map<bigint, Set<string>>();
+  readonly #names = new Map<bigint, readonly string[]>();
 
   served({ collectionId, vchannel, serverId, version, segments }: ShardTarget): void {
     const before = this.#channels.get(vchannel);
     if (before !== undefined && before.version > version) return;
-    const places = new Map<bigint, Place>();
-    for (const [segmentId, node] of segments) {
+    // One that stays where it was keeps the version that brought it there.
+    const placeOf = (segmentId: bigint, node: bigint): Place => {
       const place = before?.segments.get(segmentId);
-      // One that stays where it was keeps the version that brought it there.
-      places.set(segmentId, place?.serverId === node ? place : { serverId: node, version });
-    }
-    const nodes = [...new Set(segments.values())];
+      return place?.serverId === node ? place : { serverId: node, version };
+    };
+    const places = settledMap([...segments].map(([id, node]) => [id, placeOf(id, node)] as const));
+    const nodes = segments.size === 0 ? NO_NODES : [...new Set(segments.values())];
     this.#channels.set(vchannel, { collectionId, serverId, version, segments: places, nodes });
-    const names = this.#names.get(collectionId) ?? new Set();
-    this.#names.set(collectionId, names.add(vchannel));
+    const names = this.#names.get(collectionId) ?? [];
+    if (!names.includes(vchannel)) this.#names.set(collectionId, [...names, vchannel]);
   }
 
   released(collectionId: bigint): void {
@@ -64,7 +68,7 @@ export class Distribution {
 
   /** The query-nodes that serve a collection's segments, each once. */
   nodesOfCollection(collectionId: bigint): readonly bigint[] {
-    const channels = [...(this.#names.get(collectionId) ?? [])];
+    const channels = this.#names.get(collectionId) ?? [];
     return [...new Set(channels.flatMap((vchannel) => this.nodesOf(vchannel)))];
   }
 

@@ -19,6 +19,7 @@ import {
   takesLater,
 } from '#model/states/load.js';
 import type { Platform } from '#platform/platform.js';
+import { endedSoon } from '#platform/time.js';
 import { LoadRecord } from '#proto/elanus/data.js';
 import type { LoadRequest, QueryCoordDefinition, TransferReplicaRequest } from '#proto/elanus/roles.js';
 import { groupHandlers } from '#roles/query-coord/groups/group-handlers.js';
@@ -36,13 +37,15 @@ import { chooseMoves } from './move-segments.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
 import { RoundQueue } from './round-queue.js';
 import { SlowLook } from './slow-look.js';
-import { endedSoon } from './small-load.js';
 import { SteadyLooks } from './steady-looks.js';
 
 export interface QueryCoordSettings {
   /** Between two looks whether all that is loaded is served, in ms. Notices make it sooner; this is for those that got lost. */
   readonly targetCheckIntervalMs: number;
 }
+
+/** What a load of something small may take to be waited for: who loads it, and then asks whether it is loaded, need not ask twice. */
+const SMALL_LOAD_MS = 100;
 
 export class QueryCoord {
   readonly #platform: Platform;
@@ -273,7 +276,7 @@ export class QueryCoord {
       const basis = await this.#looks.bases([collectionId]).catch(() => undefined);
       const round = this.#round(collectionId, basis?.get(collectionId));
       // All partitions are wanted already; one of these may be newer than the last round, so it is served before this returns.
-      await (change === 'all are wanted' ? round : endedSoon(this.#platform.timers, round));
+      await (change === 'all are wanted' ? round : endedSoon(this.#platform.timers, round, SMALL_LOAD_MS));
       return {};
     },
     releaseCollection: ({ collectionId, partitionIds }) =>

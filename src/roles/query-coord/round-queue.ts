@@ -1,8 +1,7 @@
 // Rounds that were asked for, some at a time. After a start everything that is loaded needs one, and thousands at once would hold up the one
 // that somebody waits for, and grow a heap that stays large. What each rests on is asked for many together, before they begin, so that a
 // round that succeeds is a proof for the looks (`steady-looks.ts`).
-import type { Timers } from '#platform/time.js';
-import { endedSoon } from './small-load.js';
+import { endedSoon, type Timers } from '#platform/time.js';
 
 export const ROUNDS_AT_ONCE = 64;
 /** However long some of them take, the next ones begin after this time, in ms: what they wait for may be a node that is gone. */

@@ -3,6 +3,8 @@
 // does at rest. So a look asks for a round only where something that the last one rested on has changed, or a shard has not kept what it was sent.
 import { messageOf } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
+import type { CollectionIds, SettledTargetsRequest } from '#proto/elanus/roles.js';
+import { whole } from '#rpc/service.js';
 import type { Distribution } from './distribution.js';
 import type { Loaded } from './loaded.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
@@ -54,10 +56,10 @@ export class SteadyLooks {
   async bases(ids: readonly bigint[]): Promise<ReadonlyMap<bigint, string>> {
     if (ids.length === 0) return new Map();
     const { peers, loaded, nodesOf } = this.#parts;
-    const collectionIds = [...ids];
+    const asked = whole<CollectionIds>({ collectionIds: [...ids] });
     const [{ revisions }, { collections }] = await Promise.all([
-      peers.definitions.definitionRevisions({ collectionIds }),
-      peers.channelRegistry.dataRevisions({ collectionIds }),
+      peers.definitions.definitionRevisions(asked),
+      peers.channelRegistry.dataRevisions(asked),
     ]);
     const bases = new Map<bigint, string>();
     const nodes = new Map<string, string>();
@@ -82,7 +84,9 @@ export class SteadyLooks {
     );
     if (sent.length === 0) return kept;
     const vchannels = sent.map(({ vchannel }) => vchannel);
-    const { versions } = await peers.streamingNode.settledTargets({ vchannels });
+    const { versions } = await peers.streamingNode.settledTargets(
+      whole<SettledTargetsRequest>({ vchannels }),
+    );
     for (const [at, { id, version }] of sent.entries()) if (versions[at] !== version) kept.delete(id);
     return kept;
   }

@@ -10,6 +10,7 @@ import { tryAgain } from '#platform/try-again.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import type {
   CollectionResponse,
+  DefinitionRevisionsResponse,
   DefinitionsDefinition,
   ImportDefinition,
   UsersDefinition,
@@ -247,9 +248,11 @@ export class RootCoord {
           .filter((record) => record.database === database && isCreated(record)),
       };
     },
-    definitionRevisions: async ({ collectionIds }) => ({
-      revisions: collectionIds.map((id) => this.#catalog.revisionOf(id)),
-    }),
+    definitionRevisions: async ({ collectionIds }) =>
+      whole<DefinitionRevisionsResponse>({
+        status: undefined,
+        revisions: collectionIds.map((id) => this.#catalog.revisionOf(id)),
+      }),
     indexStates: async (ref) => {
       const record = this.#catalog.resolve(ref);
       return { indexes: await this.#parts().indexes.states(record) };

@@ -366,7 +366,7 @@ export class PhysicalChannel {
         // Closed meanwhile: it has forgotten what it had to save.
         .filter((shard) => this.shards.get(shard.channel.vchannel) === shard);
       if (some.length === 0) continue;
-      // Of each shard read together, before anything else may run.
+      // Both are read together, before anything else may run.
       const checkpoints = some.map((shard) => {
         const { vchannel, epoch } = shard.channel;
         const lsn = shard.firstUnsavedLsn < this.#appliedEnd ? shard.firstUnsavedLsn : this.#appliedEnd;

@@ -8,8 +8,8 @@ import { appliedBytes, SYSTEM_ROW_BYTES } from '#model/columns/row-bytes.js';
 import { lackedOutputs } from '#model/functions/late-outputs.js';
 import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
-import type { AppendRequest, StreamingNodeDefinition } from '#proto/elanus/roles.js';
-import type { Handlers } from '#rpc/service.js';
+import type { AppendRequest, SettledTargetsResponse, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import { type Handlers, whole } from '#rpc/service.js';
 import type { MemoryAccount, MemoryUse, Reservation } from '#segment/memory-account.js';
 import { logsOf } from '#wal/file-logs.js';
 import { AgeSeal } from './age-seal.js';
@@ -236,9 +236,11 @@ export class StreamingNode {
     segmentsInUse: async ({ vchannel, segmentIds, version }) => ({
       segmentIds: this.#shards.serving(vchannel).reader.inUse(segmentIds, version),
     }),
-    settledTargets: async ({ vchannels }) => ({
-      versions: vchannels.map((vchannel) => this.#shards.get(vchannel)?.reader.settledVersion ?? 0n),
-    }),
+    settledTargets: async ({ vchannels }) =>
+      whole<SettledTargetsResponse>({
+        status: undefined,
+        versions: vchannels.map((vchannel) => this.#shards.get(vchannel)?.reader.settledVersion ?? 0n),
+      }),
     channelRows: async ({ vchannel }) => {
       const { shard, flush } = this.#shards.serving(vchannel);
       const { segments, schema } = shard;

@@ -2,13 +2,14 @@
 // soon as it serves them, whatever the time of the read: the time of the commit may be before it. So a read that comes to a shard twice, a page
 // of an iterator or a search by words behind its count, says which imports the shard read the first time, and those that came since are left
 // out. Reads that come once see all that is served.
+import { LazyMap } from '#base/maps/lazy-map.js';
 
 export class LiveImports {
   /** What was loaded with the whole shard was there for whoever asks. */
   #from = 0n;
   #revision = 0n;
   /** By segment that came later: the revision that it came with. */
-  readonly #since = new Map<bigint, bigint>();
+  readonly #since = new LazyMap<bigint, bigint>();
 
   /** Rises with whatever comes. Of a shard that was loaded anew, or elsewhere, it is higher than it was there. */
   get revision(): bigint {

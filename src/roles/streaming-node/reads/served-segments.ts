@@ -8,7 +8,7 @@
 
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { LazySet, noMembers } from '#base/maps/lazy-map.js';
+import { LazySet, noMembers, settledMap, settledSet } from '#base/maps/lazy-map.js';
 import { rowCountOf } from '#model/columns/column.js';
 import { loadedSchema } from '#model/schema/loaded-fields.js';
 import type { CallContext } from '#platform/transport.js';
@@ -263,7 +263,7 @@ export class ServedSegments {
     this.#unseen.clear();
     // From the same turn as the check: a delete that is flushed while segments load is in no file that this target names.
     const buffered = encodeDeletes(this.#parts.shard.deletes);
-    this.#state.replaced = new Map(request.replaced.map((one) => [one.id, one]));
+    this.#state.replaced = settledMap(request.replaced.map((one) => [one.id, one] as const));
     const { loads, changed } = enterLoads(this.#state, request, this.#heldBack(request, []).heirs);
     const deleteIds = request.deleteSegments.map(({ id }) => id);
     const { tooLarge, missing } = await this.#passingBy(deleteIds, () =>
@@ -335,7 +335,7 @@ export class ServedSegments {
     }
     const { replaced } = this.#state;
     this.#readableFrom.note({ replaced, held: sources, gone, channelFrom: request.readableFrom });
-    this.#left = new Set(
+    this.#left = settledSet(
       [...this.#state.replaced.keys()].filter((id) => !targetIds.has(id) && !sources.has(id)),
     );
     this.#forgetSaved((id) => this.#left.has(id));
