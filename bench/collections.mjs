@@ -1,11 +1,12 @@
 // Question: what does a collection that nobody writes to cost, and what grows with how many there are? A folder gets more and more of them, each with
 // a vector index and loaded. For each size a process of its own opens the folder, adds what is missing, some one at a time and the rest eight in
 // flight, looks around, and rests.
-// Printed for each size: how long the start took with what was there before, until open() returned and until a search was answered; ms for a create,
+// Printed for each size: how long the start took with what was there before, until open() returned and until a search of one was answered; ms for a create,
 // of wall and of processor time; medians of describe, insert and search of one among all, a list of all; V8's heap and resident memory behind
 // collections of garbage; processor time of an idle stretch, in which the slowest regular look comes once.
 //
 //     node bench/collections.mjs [--stages 1000,2000,4000,10000] [--idle 65] [--no-load] [PATH]    (a built checkout, this one unless given)
+//     node --expose-gc bench/collections.mjs --folder F --from 10000 --stages 10050 [PATH]          one size, of a folder that has 10,000
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -65,6 +66,7 @@ async function stage(folder, from, to) {
   const say = (what, figure) => console.log(`${String(to).padStart(6)}  ${what.padEnd(34)} ${figure}`);
   const fields = { id: int64().primaryKey(), vector: floatVector(8) };
   let database;
+  const unopened = process.cpuUsage();
   const opened = await milliseconds(async () => {
     database = await open(folder, { logLevel: 'error', listen: false });
   });
@@ -74,10 +76,12 @@ async function stage(folder, from, to) {
   const query = new Float32Array(8).fill(0.5);
   const search = (index) => of(index).search('vector', query, { limit: 1 });
   if (from > 0) {
-    const found = load ? await milliseconds(() => search(from - 1)) : 0;
+    // One in the middle: those at the ends may be the first or the last that are brought to their shards.
+    const found = load ? await milliseconds(() => search(from >> 1)) : 0;
+    const searched = load ? `, first search after ${(opened + found).toFixed(0)} ms` : '';
     say(
       `start with ${from}`,
-      `${opened.toFixed(0)} ms${load ? `, first search after ${(opened + found).toFixed(0)} ms` : ''}`,
+      `${opened.toFixed(0)} ms${searched} (${cpuMs(unopened).toFixed(0)} of processor time)`,
     );
   }
   const make = (index) => of(index).create({ load });
