@@ -153,7 +153,9 @@ function checkFeatures(schema: CollectionSchema): void {
       'do_physical_backfill is not supported in this version: functions come with the collection; leave it out',
     );
   if (schema.fileResourceIds.length > 0)
-    unsupported('file_resource_ids are not supported in this version; write the words into the analyzers');
+    unsupported(
+      'file_resource_ids are not read from schemas: analyzers name their files by resource_name; leave them out',
+    );
   if (schema.externalSource !== '' || schema.externalSpec !== '')
     unsupported('external collections are not supported in this version');
 }
