@@ -70,6 +70,9 @@ export function beginWork(nodesOfIt: i32): void {
   done = nodesOfIt;
 }
 
+/** Whether the node that was expanded last has unseen neighbours that do not count. */
+let meetsRefused: bool = false;
+
 /**
  * Puts unseen neighbours that count into `scratch`; where few do, neighbours that do not are bridges to their own (two hops, as ACORN-1
  * does, Patel et al. 2024). @returns how many
@@ -97,6 +100,7 @@ function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, enough:
     }
   }
   noteLinks(near);
+  meetsRefused = refused > 0;
   if (near >= enough) return n;
   for (let i = 0; i < refused; i++) load<u8>(listOf(load<u32>(bridges + ((<usize>i) << 2)), 0));
   addWork(refused * CROSSING);
@@ -234,7 +238,7 @@ function walkFrom(
       nearest = <i32>(r >> 32);
     }
     if (looksForHole) {
-      seeRefused(query, nodeOf(entry), length, excluded, m);
+      if (meetsRefused) seeRefused(query, nodeOf(entry), length, excluded, m);
       if (isHole(entries, size)) return HOLE;
     }
     at = nearest;
