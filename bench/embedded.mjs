@@ -57,6 +57,7 @@ function measureAll(engines, set) {
   try {
     for (const one of measured)
       tried(one, () => {
+        console.error(`${one.engine.name} loads ...`);
         one.loaded = runChild(one.engine, 'load', set, one.folder);
         one.disk = existsSync(one.folder) ? diskMb(one.folder) : 0;
       });

@@ -23,7 +23,7 @@ SETS = {
 SHARES = [0.01, 0.1, 0.5]
 K, RECALL, TRUTH_DEPTH, BATCH = 10, 0.95, 100, 1000
 M, EF_CONSTRUCTION = 16, 200
-WIDTHS = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
+WIDTHS = [10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
 
 phase, engine_name, set_name, folder, seconds = sys.argv[1:6]
 rows, dim, metric = SETS[set_name]
