@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { alignUp, bytesForBits, bytesView } from './bytes.js';
+import { alignUp, bytesForBits, bytesView, copyBytes } from './bytes.js';
 
 it('rounds up to the next multiple, past 32 bits too', () => {
   expect([0, 1, 63, 64, 65].map((value) => alignUp(value, 64))).toEqual([0, 64, 64, 64, 128]);
@@ -30,3 +30,28 @@ it('shows the bytes of a part of a buffer and no others', () => {
 
 it('counts the bytes of whole words of bits', () =>
   expect([0, 1, 64, 65, 128].map(bytesForBits)).toEqual([0, 8, 8, 16, 16]));
+
+it('copies bytes as they are, whatever their number, their place and whose memory it is', () => {
+  const memories = [
+    (length: number) => new Uint8Array(length),
+    (length: number) => new Uint8Array(new SharedArrayBuffer(length)),
+  ];
+  for (const make of memories)
+    for (const other of memories)
+      for (const length of [0, 1, 40, 41, 1023, 1024, 5000]) {
+        const from = make(length + 10).map((_, at) => at * 7 + 1);
+        const to = other(length + 20);
+        copyBytes(from.subarray(2), 1, length + 1, to.subarray(5), 3);
+        const expected = new Uint8Array(length + 20);
+        expected.set(from.slice(3, length + 3), 8);
+        expect(Buffer.compare(to, expected)).toBe(0);
+      }
+});
+
+it('copies nothing where not all of it fits', () => {
+  const from = new Uint8Array(4000).fill(1);
+  const to = new Uint8Array(4000);
+  expect(() => copyBytes(from, 0, 4000, to, 1)).toThrow();
+  expect(() => copyBytes(from, 1, 4001, to, 0)).toThrow();
+  expect(to.every((byte) => byte === 0)).toBe(true);
+});

@@ -19,10 +19,22 @@ export const bytesForBits = (bits: number): number => Math.ceil(bits / 64) * 8;
 /** Bytes up to which a loop is faster than a view of them. */
 const FEW_BYTES = 40;
 
+/** Bytes from which on a buffer is worth being made for them. */
+const MANY_BYTES = 1024;
+
 /** Copies bytes [begin, end) of `from` to `at` in `to`. */
 export function copyBytes(from: Uint8Array, begin: number, end: number, to: Uint8Array, at: number): void {
-  if (end - begin > FEW_BYTES) to.set(from.subarray(begin, end), at);
+  if (end - begin >= MANY_BYTES) copyMany(from, begin, end, to, at);
+  else if (end - begin > FEW_BYTES) to.set(from.subarray(begin, end), at);
   else for (let i = begin, out = at; i < end; i++, out++) to[out] = from[i] as number;
+}
+
+/** `set` goes byte by byte where one of both is shared, unless their addresses are alike; buffers are copied as one piece. */
+function copyMany(from: Uint8Array, begin: number, end: number, to: Uint8Array, at: number): void {
+  // Buffers would copy as much as there is room for.
+  if (end > from.length || at + end - begin > to.length)
+    throw new RangeError(`bytes ${begin} to ${end} of ${from.length} do not fit at ${at} of ${to.length}`);
+  Buffer.from(from.buffer, from.byteOffset, from.length).copy(to, at, begin, end);
 }
 
 /** Little-endian words as numbers: a view, or a copy where no array of words may begin. */

@@ -2,7 +2,7 @@
 // [vectors of blockRows rows | their inverse norms], so that both grow without moving what other threads are reading.
 
 import { assert } from '#base/assert.js';
-import { alignUp } from '#base/bytes.js';
+import { alignUp, copyBytes } from '#base/bytes.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { type ElementType, elementCodes, vectorBytes } from '#index/block/element-type.js';
 import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/block/region-layout.js';
@@ -117,9 +117,8 @@ export class VectorStore {
     assert(Number.isInteger(rows), `${bytes.length} bytes are no whole vectors of ${vectorBytes} bytes`);
     assert(inverseNorms === undefined || inverseNorms.length === rows, 'one inverse norm per vector');
     return this.#appendInBlocks(rows, (at, done, count) => {
-      new Uint8Array(this.#memory.buffer, at, count * vectorBytes).set(
-        bytes.subarray(done * vectorBytes, (done + count) * vectorBytes),
-      );
+      const block = new Uint8Array(this.#memory.buffer, at, count * vectorBytes);
+      copyBytes(bytes, done * vectorBytes, (done + count) * vectorBytes, block, 0);
       return inverseNorms?.subarray(done, done + count);
     });
   }
@@ -140,7 +139,7 @@ export class VectorStore {
         const begin = row;
         while (row < end && valid[row] !== 0) row++;
         const length = (row - begin) * vectorBytes;
-        block.set(bytes.subarray(from, from + length), (begin - done) * vectorBytes);
+        copyBytes(bytes, from, from + length, block, (begin - done) * vectorBytes);
         from += length;
       }
       return undefined;

@@ -3,7 +3,7 @@
 
 import { assert } from '#base/assert.js';
 import { briefUint32s } from '#base/brief-arrays.js';
-import { alignUp, bytesView, sharedBytes } from '#base/bytes.js';
+import { alignUp, bytesView, copyBytes, sharedBytes } from '#base/bytes.js';
 import { column, gatherColumn, type Key, uint32At } from '#model/columns/column.js';
 import { DataType, fixedWidth } from '#model/schema/data-type.js';
 import { Column } from '#proto/elanus/data.js';
@@ -72,7 +72,7 @@ export class ColumnStore implements FieldStore {
   append(from: Column, rows: number): void {
     const first = this.rowCount;
     this.reserve(rows, from.data.length);
-    this.#data.set(from.data, this.#dataBytes);
+    copyBytes(from.data, 0, from.data.length, this.#data, this.#dataBytes);
     if (this.#offsets && rows > 0) {
       for (let i = 1; i <= rows; i++) this.#offsets[first + i] = this.#dataBytes + uint32At(from.offsets, i);
     }

@@ -2,6 +2,7 @@
 // what goes out must not show memory of the engine: so bytes are copied once, on the way in and on the way out, and texts and numbers are
 // made what they would be on the wire.
 
+import { copyBytes } from '#base/bytes.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import type { SharedMemory } from '#base/shared-memory.js';
 import { notUtf8 } from '#model/bounded-decode.js';
@@ -43,7 +44,7 @@ export class RequestMemory {
   copyOf(bytes: Uint8Array): Uint8Array {
     const copy = bytes.length < LENT_BYTES_MIN ? undefined : this.#memory.take(bytes.length);
     if (copy === undefined) return new Uint8Array(bytes);
-    copy.set(bytes);
+    copyBytes(bytes, 0, bytes.length, copy, 0);
     this.#taken.push(copy);
     return copy;
   }

@@ -1,10 +1,12 @@
 // Main side of the append thread: hands the parts of an append over, copies of all that is not in shared memory, and settles it when its batch
 // is durable.
+
 import { existsSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { type Deferred, deferred } from '#base/async.js';
+import { copyBytes } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
 import { isShared, SharedMemory } from '#base/shared-memory.js';
 import { type AppendFile, guardMissing } from '#platform/files.js';
@@ -85,7 +87,7 @@ export class AppendThread implements Appends {
         pieces.push(part);
         continue;
       }
-      staging.set(part, at);
+      copyBytes(part, 0, part.length, staging, at);
       at += part.length;
     }
     flush();

@@ -150,24 +150,25 @@ export class GrpcCall implements StreamListener {
     }, timeoutMs);
   }
 
-  data(chunk: Buffer): void {
+  data(chunk: Buffer): boolean {
     this.#movedMs = performance.now();
     const reader = this.#reader;
     if (this.#state !== 'reading') {
       reader.beyond += chunk.length;
       if (reader.beyond > BEYOND_BYTES_MAX) this.#stream.reset(errorCode.calm);
       else this.#stream.grant(chunk.length);
-      return;
+      return false;
     }
     let rest = chunk;
     if (reader.length === undefined) {
       rest = reader.readPrefix(chunk);
-      if (reader.length === undefined || !this.#admit(reader.length)) return;
+      if (reader.length === undefined || !this.#admit(reader.length)) return false;
       // There is room for the message, so that its sender need not wait for more window on the way.
       this.#stream.grant(reader.length - rest.length - this.#stream.receiveWindow);
     }
     reader.fill(rest);
     if (reader.message !== undefined) this.#received(reader.message);
+    return reader.isView;
   }
 
   /** Decides before any of the message is kept. */

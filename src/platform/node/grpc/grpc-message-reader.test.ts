@@ -24,6 +24,19 @@ it('reads a message however it is cut', () => {
   }
 });
 
+it('says whether its message is a part of a chunk: otherwise chunks may go', () => {
+  let views = 0;
+  for (let first = 0; first <= framed.length; first++) {
+    const chunks = [framed.subarray(0, first), framed.subarray(first)].map((part) => Buffer.from([...part]));
+    const reader = read(chunks);
+    if (reader.isView) views++;
+    else for (const chunk of chunks) chunk.fill(0);
+    expect([...(reader.message ?? [])]).toEqual([1, 2, 3, 4, 5, 6]);
+  }
+  expect(views).toBeGreaterThan(0);
+  expect(views).toBeLessThan(framed.length);
+});
+
 it('knows the length before the message is there, and counts what is behind it', () => {
   const half = read([framed.subarray(0, 8)]);
   expect(half.length).toBe(6);

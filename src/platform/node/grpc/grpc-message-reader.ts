@@ -1,4 +1,5 @@
 // The bytes of a request stream as its one message: five bytes of prefix (compressed or not, length), then the message. Pure.
+import { copyBytes } from '#base/bytes.js';
 import type { SharedMemory } from '#base/shared-memory.js';
 
 export const PREFIX_BYTES = 5;
@@ -20,6 +21,11 @@ export class GrpcMessageReader {
   beyond = 0;
   /** The whole message; a view of a chunk when it came in one. */
   message: Buffer | undefined;
+
+  /** The message is a part of a chunk, which must stay as it is. */
+  get isView(): boolean {
+    return this.message !== undefined && this.#message === undefined;
+  }
 
   /** @param memory for messages in several chunks, of which `giveBack` says when nobody reads them any more */
   constructor(memory?: SharedMemory) {
@@ -49,10 +55,10 @@ export class GrpcMessageReader {
       return;
     }
     this.#message ??= this.#allocate(this.length);
-    const part = chunk.subarray(0, this.length - this.#filled);
-    this.#message.set(part, this.#filled);
-    this.#filled += part.length;
-    this.beyond += chunk.length - part.length;
+    const length = Math.min(chunk.length, this.length - this.#filled);
+    copyBytes(chunk, 0, length, this.#message, this.#filled);
+    this.#filled += length;
+    this.beyond += chunk.length - length;
     if (this.#filled === this.length) this.message = this.#message;
   }
 

@@ -107,7 +107,7 @@ export class GrpcServer {
 
   /** Such a client may be of any kind: its stream stays for a while, for what it still sends. */
   #respondAndLinger(stream: Http2Stream, block: Uint8Array): void {
-    stream.listener = { data() {}, ended() {}, closed: () => void this.#lingering.delete(stream) };
+    stream.listener = { data: () => false, ended() {}, closed: () => void this.#lingering.delete(stream) };
     this.#lingering.set(stream, performance.now());
     stream.respond(block);
   }

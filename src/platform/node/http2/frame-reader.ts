@@ -1,6 +1,14 @@
-// The bytes of a connection as frames: the preface first, then frame after frame, as views of the chunks that came; a frame that lies in two
-// chunks is put together in memory of its own. Pure.
-import { type ErrorCode, errorCode, FRAME_BYTES_MAX, HEAD_BYTES } from './frames.js';
+// The bytes of a connection as frames: the preface first, then frame after frame, as views of the chunks that came. Data that lies in two chunks
+// is handed on as several frames, which mean the same; any other such frame is put together in memory of its own. Pure.
+import {
+  END_STREAM,
+  type ErrorCode,
+  errorCode,
+  FRAME_BYTES_MAX,
+  frameKind,
+  HEAD_BYTES,
+  PADDED,
+} from './frames.js';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
@@ -15,6 +23,8 @@ export class FrameReader {
   /** The body behind it, and how much of it came; undefined: no body has begun. */
   #body: Buffer | undefined;
   #bodyBytes = 0;
+  /** Bytes of data that are still to come in the frame of that head. */
+  #dataLeft = 0;
 
   /** @returns what is wrong with the bytes */
   read(chunk: Buffer, onFrame: OnFrame): ErrorCode | undefined {
@@ -24,6 +34,14 @@ export class FrameReader {
       if (chunk[at] !== PREFACE[this.#prefaceBytes++]) return errorCode.protocol;
     }
     while (at < chunk.length || this.#isWhole) {
+      if (this.#dataLeft > 0) {
+        const begin = at;
+        at = Math.min(chunk.length, begin + this.#dataLeft);
+        this.#dataLeft -= at - begin;
+        const problem = handed(this.#head, 0, chunk.subarray(begin, at), onFrame, this.#dataLeft === 0);
+        if (problem !== undefined) return problem;
+        continue;
+      }
       if (this.#body !== undefined) {
         at += this.#fill(this.#body, chunk, at);
         if (!this.#isWhole) return undefined;
@@ -52,6 +70,10 @@ export class FrameReader {
         continue;
       }
       if (!isSplit) chunk.copy(this.#head, 0, headAt, headAt + HEAD_BYTES);
+      if (this.#head[3] === frameKind.data && ((this.#head[4] as number) & PADDED) === 0) {
+        this.#dataLeft = length;
+        continue;
+      }
       this.#body = Buffer.allocUnsafeSlow(length);
       this.#bodyBytes = 0;
     }
@@ -70,5 +92,14 @@ export class FrameReader {
   }
 }
 
-const handed = (head: Buffer, at: number, body: Buffer, onFrame: OnFrame): ErrorCode | undefined =>
-  onFrame(head[at + 3] as number, head[at + 4] as number, head.readUInt32BE(at + 5) & 0x7fffffff, body);
+function handed(
+  head: Buffer,
+  at: number,
+  body: Buffer,
+  onFrame: OnFrame,
+  isLast = true,
+): ErrorCode | undefined {
+  const flags = head[at + 4] as number;
+  const stream = head.readUInt32BE(at + 5) & 0x7fffffff;
+  return onFrame(head[at + 3] as number, isLast ? flags : flags & ~END_STREAM, stream, body);
+}

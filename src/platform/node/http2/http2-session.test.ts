@@ -64,6 +64,7 @@ function echo(stream: Http2Stream): void {
     data(chunk) {
       bytes += chunk.length;
       stream.grant(chunk.length);
+      return false;
     },
     ended() {
       const body = Buffer.alloc(bytes, 7);
@@ -297,5 +298,48 @@ describe('a peer that does not read', () => {
     socket.come(frameOf(frameKind.ping, 1, 0, Buffer.alloc(8)));
     expect(heard).toBe(2);
     session.destroy();
+  });
+});
+
+describe('a chunk of data', () => {
+  const sent = 40_000;
+  /** What is left of chunks when a listener has, or has not, gone on reading them. */
+  function chunksAfter(keeps: boolean): { readonly lengths: number[]; readonly kept: Buffer[] } {
+    const kept: Buffer[] = [];
+    const { socket } = connected((stream) => {
+      stream.listener = {
+        data(chunk) {
+          if (keeps) kept.push(chunk);
+          return keeps;
+        },
+        ended() {},
+        closed() {},
+      };
+    });
+    const chunkOf = (bytes: Buffer): Buffer => {
+      const chunk = Buffer.allocUnsafeSlow(bytes.length);
+      bytes.copy(chunk);
+      return chunk;
+    };
+    const frames = Array.from({ length: 3 }, (_, at) =>
+      frameOf(frameKind.data, 0, 1, Buffer.alloc(16_000, at)),
+    );
+    const all = Buffer.concat(frames).subarray(0, sent);
+    const chunks = [all.subarray(0, 20_000), all.subarray(20_000)].map(chunkOf);
+    socket.come(Buffer.concat([greeting, frameOf(frameKind.headers, END_HEADERS, 1, requestBlock)]));
+    for (const chunk of chunks) socket.come(chunk);
+    return { lengths: chunks.map(({ length }) => length), kept };
+  }
+
+  it('is gone when nobody reads it any more', () => {
+    const left = 'transfer' in ArrayBuffer.prototype ? 0 : 20_000;
+    expect(chunksAfter(false).lengths).toEqual([left, left]);
+  });
+
+  it('stays as it is as long as somebody does', () => {
+    const { lengths, kept } = chunksAfter(true);
+    expect(lengths).toEqual([20_000, 20_000]);
+    const bytes = Buffer.concat(kept);
+    expect([bytes.length, bytes[0], bytes[16_000], bytes[32_000]]).toEqual([sent - 27, 0, 1, 2]);
   });
 });

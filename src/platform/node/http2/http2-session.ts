@@ -3,6 +3,7 @@
 //   waiting for the preface ──▶ waiting for settings ──▶ open ──close()──▶ draining (streams that there are end) ──▶ ended
 //      └──────────── what the protocol forbids, or too much of what it allows: GOAWAY ────────────▶ ended
 import type { Socket } from 'node:net';
+import { letGo } from './chunk-memory.js';
 import { FloodBound } from './flood-bound.js';
 import { FrameReader } from './frame-reader.js';
 import {
@@ -68,6 +69,8 @@ export class Http2Session {
   #block: HeaderBlock | undefined;
   /** Headers of the latest request. */
   #latest: readonly string[] = [];
+  /** Something may still read the chunk that is read now. */
+  #isKept = false;
   #isSettled = false;
   #isDraining = false;
   #isEnded = false;
@@ -146,7 +149,9 @@ export class Http2Session {
   #take(chunk: Buffer): void {
     if (this.#isEnded) return;
     if (this.#onHeard !== undefined) this.#heard(this.#onHeard);
+    this.#isKept = false;
     const problem = this.#reader.read(chunk, this.#onFrame);
+    if (!this.#isKept) letGo(chunk);
     if (this.#isEnded) return;
     if (problem === undefined) {
       this.#out.keepPace();
@@ -188,6 +193,7 @@ export class Http2Session {
   /** @returns what ends the connection; the same for the kinds of frames below */
   #frame(kind: number, flags: number, id: number, body: Buffer): ErrorCode | undefined {
     if (this.#isEnded) return undefined;
+    if (kind !== frameKind.data && kind !== frameKind.window) this.#isKept = true;
     if (this.#block !== undefined && (kind !== frameKind.continuation || id !== this.#block.stream))
       return errorCode.protocol;
     if (!this.#isSettled && kind !== frameKind.settings) return errorCode.protocol;
@@ -239,7 +245,7 @@ export class Http2Session {
     if (stream.receiveWindow < 0) return this.#refuse(stream, errorCode.flowControl);
     if (!stream.takes(content.length)) return this.#refuse(stream, errorCode.protocol);
     stream.grant(body.length - content.length);
-    if (content.length > 0) stream.listener?.data(content);
+    if (content.length > 0 && stream.listener?.data(content) === true) this.#isKept = true;
     return isEnd ? this.#remoteEnded(stream) : undefined;
   }
 

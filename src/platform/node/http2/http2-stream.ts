@@ -15,8 +15,8 @@ import {
 
 /** Whoever works on a stream. */
 export interface StreamListener {
-  /** Bytes that came; they stay as they are. */
-  data(bytes: Buffer): void;
+  /** Bytes that came. @returns whether something still reads them afterwards; what nobody reads may be gone then */
+  data(bytes: Buffer): boolean;
   /** Nothing more comes. */
   ended(): void;
   /** Nothing comes or goes any more, for whatever reason. Once. */
