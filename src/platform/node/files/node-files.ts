@@ -270,13 +270,17 @@ export class NodeFiles implements Files {
   async #makeFolder(folder: string): Promise<void> {
     if (this.#durableFolders.has(folder)) return;
     const first = await fs.mkdir(folder, { recursive: true });
-    // An unfinished earlier run may have made folders without syncing them, so parents up to the root are synced once per process.
+    // An unfinished earlier run may have made folders without syncing them, so parents up to the root are synced once per process. One that
+    // was is synced for the name of the new folder in it, and its own name is durable. Folders are never removed.
     const stop = path.dirname(first !== undefined && first.length < this.#root.length ? first : this.#root);
+    const synced: string[] = [];
     for (let at = folder; ; at = path.dirname(at)) {
       await syncFolder(at);
-      if (at === stop || at === path.dirname(at)) break;
+      if (at === stop || at === path.dirname(at) || this.#durableFolders.has(at)) break;
+      synced.push(at);
     }
-    this.#durableFolders.add(folder);
+    // Not before all of them are: who comes meanwhile syncs them, too.
+    for (const one of synced) this.#durableFolders.add(one);
   }
 }
 
