@@ -1,4 +1,4 @@
-// Faults of sessions and leadership, put back on purpose.
+// Faults of sessions, leadership and receipts, and of what coordinators order, put back on purpose.
 import { edit, plant } from './plant.js';
 
 export const coordinatorPlants = {
@@ -25,6 +25,50 @@ export const coordinatorPlants = {
       'rpc/sessions/session-view.js',
       'export const HOLDER_SHARE = 2 / 3;',
       'export const HOLDER_SHARE = 4;',
+    ),
+  ),
+  'receipt-not-looked-for': plant(
+    'a change that comes again is carried out again',
+    edit('rpc/sessions/receipts.js', 'if (this.#records.records.has(key))\n                return;', ''),
+    // Two more guards: it is not written again either, and what fails with its receipt there is a success.
+    edit(
+      'rpc/sessions/receipts.js',
+      'if (this.#records.records.has(keyOf({ caller, number })))',
+      'if (false)',
+    ),
+    edit(
+      'rpc/sessions/receipts.js',
+      'if (!this.#records.records.has(key))\n                throw error;',
+      'throw error;',
+    ),
+  ),
+  'receipt-apart': plant(
+    'the receipt of a change of names is written before the change, not with it',
+    edit(
+      'roles/root-coord/definition-catalog.js',
+      '...records.map((record) => this.#collections.put(record)),\n            ...receipt(),',
+      '...records.map((record) => this.#collections.put(record)),',
+    ),
+    edit(
+      'roles/root-coord/definition-catalog.js',
+      'const moves = records',
+      'await commitChanges(this.#store, receipt()); const moves = records',
+    ),
+  ),
+  'orphans-at-first-look': plant(
+    'files that nobody names go at the first look that finds them',
+    edit('roles/data-coord/orphan-looks.js', 'if (last === undefined || this.#closed)', 'if (this.#closed)'),
+    edit('roles/data-coord/orphan-looks.js', 'last.keys.has(key)', 'true'),
+    edit('roles/data-coord/orphan-looks.js', 'removeSeen(again, last.bound)', 'removeSeen(again, bound)'),
+    // Two guards: whoever has a file named that is gone is asked to write it again.
+    edit('roles/data-coord/orphans.js', 'if (!isSuspect)', 'if (true)'),
+  ),
+  'index-outlives-its-definition': plant(
+    'the file of an index that was dropped while it was built stays',
+    edit(
+      'roles/root-coord/index-reconciler.js',
+      'if (this.#parts.catalog.byId(collection.id)?.indexes.some(({ id }) => id === index.id) !== true)',
+      'if (false)',
     ),
   ),
 } as const;

@@ -46,18 +46,30 @@ function keysOf({ files, indexes, manifestKey }: SegmentRecord): string[] {
 async function looseEnds(metaStore: MetaStore, segments: readonly SegmentRecord[]): Promise<string[]> {
   const loose: string[] = [];
   const partitions = new Map<bigint, ReadonlySet<bigint>>();
+  const indexes = new Map<bigint, ReadonlySet<bigint>>();
   for (const { value } of await metaStore.range('root-coord/collection/')) {
-    const { id, state, partitions: own, droppingPartitions } = CollectionRecord.decode(value);
+    const {
+      id,
+      state,
+      partitions: own,
+      droppingPartitions,
+      indexes: defined,
+    } = CollectionRecord.decode(value);
     if (state !== 'created') loose.push(`collection ${id} is ${state}`);
     for (const partition of droppingPartitions)
       loose.push(`partition ${partition.id} of collection ${id} is being dropped`);
     partitions.set(id, new Set([...own.map((partition) => partition.id), ALL_PARTITIONS]));
+    indexes.set(id, new Set(defined.map((index) => index.id)));
   }
   for (const { id, collectionId, partitionId } of segments)
     if (partitions.get(collectionId)?.has(partitionId) !== true)
       loose.push(
         `segment ${id} is of partition ${partitionId} of collection ${collectionId}, which does not exist`,
       );
+  for (const { id, collectionId, state, indexes: files } of segments)
+    for (const { indexId } of state === 'flushed' ? files : [])
+      if (indexes.get(collectionId)?.has(indexId) !== true)
+        loose.push(`segment ${id} has a file of index ${indexId}, which does not exist`);
   for (const { value } of await metaStore.range('datacoord-meta/import-job/')) {
     const { id, state } = ImportJobRecord.decode(value);
     if (state !== 'completed' && state !== 'failed') loose.push(`import job ${id} is ${state}`);

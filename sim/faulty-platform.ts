@@ -17,6 +17,8 @@ export interface StoreTrouble {
   /** Fails and has done it all the same: a timeout after the commit. */
   readonly lost: number;
   readonly delayMs: number;
+  /** The longest time from what a change did to its answer, in ms. */
+  readonly answerMs?: number;
 }
 
 const NO_TROUBLE: StoreTrouble = { refused: 0, lost: 0, delayMs: 0 };
@@ -91,6 +93,7 @@ export function faultyPlatform<P extends Platform>(platform: P, troubles: Troubl
     const draw = nextFloat(random);
     if (draw < trouble.refused) throw new ElanusError('io_failed', `${what}: injected fault; try again`);
     const value = await run();
+    if (isChange) await pause(trouble.answerMs ?? 0);
     if (isChange && draw < trouble.refused + trouble.lost)
       throw new ElanusError('io_failed', `${what}: injected fault, no answer in time; try again`);
     return value;

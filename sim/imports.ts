@@ -10,6 +10,7 @@ import { type Batch, ImportModel } from './import-model.js';
 import { type ImportRow, importFile, importFormats } from './import-rows.js';
 import { Violation } from './model.js';
 import type { UntilReady } from './scenarios.js';
+import { checkAnswered } from './service-calls.js';
 import type { Trace } from './trace.js';
 
 export interface ImportsParts {
@@ -293,8 +294,7 @@ export class Imports {
     } catch (error) {
       if (error instanceof Violation) throw error;
       trace.add('imports', 'failed', { reason: messageOf(error) });
-      if (error instanceof ElanusError && error.key === 'internal')
-        throw new Violation(`an internal error is answered: ${name} ${messageOf(error)}`);
+      checkAnswered(name, error);
       return undefined;
     }
   }

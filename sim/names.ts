@@ -1,11 +1,13 @@
 // One client that changes names and rights while the others work: collections of its own are made, renamed and dropped, an alias moves between
 // them, roles come and go and are granted privileges on names. What a name means, and who may what, is known exactly after each confirmed
-// step: grants go with what they name, follow it to its new name, and wait for names that nobody has.
+// step: grants go with what they name, follow it to its new name, and wait for names that nobody has. Nobody else changes these: the first try of
+// a change is never refused, whoever dies over it.
 import { ElanusError, type ErrorKey } from '#base/errors.js';
 import { nextBelow, nextFloat, type Random } from '#base/random.js';
 import type { Timers } from '#platform/time.js';
 import { Violation } from './model.js';
 import type { NamesClient } from './names-client.js';
+import { checkAnswered } from './service-calls.js';
 import type { Trace } from './trace.js';
 
 export interface NamesParts {
@@ -33,13 +35,6 @@ interface Step {
   readonly confirmed: () => void;
 }
 
-const unless = async (call: Promise<unknown>, isExpected: (error: ElanusError) => boolean): Promise<void> => {
-  try {
-    await call;
-  } catch (error) {
-    if (!(error instanceof ElanusError) || !isExpected(error)) throw error;
-  }
-};
 const says = (text: RegExp) => (error: ElanusError) => text.test(error.message);
 const is =
   (...keys: readonly ErrorKey[]) =>
@@ -67,6 +62,12 @@ export class Names {
       this.#todo ??= this.#plan();
       await this.#next();
     }
+  }
+
+  /** One change to its end. */
+  async one(untilReady: UntilReady): Promise<void> {
+    this.#todo ??= this.#plan();
+    await untilReady(() => this.#next());
   }
 
   /** What was begun is brought to its end, and all is looked at. */
@@ -100,6 +101,11 @@ export class Names {
     } catch (error) {
       if (error instanceof Violation) throw error;
       trace.add('names', 'failed', { reason: error instanceof Error ? error.message : String(error) });
+      checkAnswered(step.name, error);
+      if (!this.#isUncertain && error instanceof ElanusError && error.spec.input === true)
+        throw new Violation(
+          `a change is refused that nobody is in the way of: ${step.name} ${step.what}: ${error.message}`,
+        );
       this.#isUncertain = true;
       return false;
     }
@@ -125,6 +131,15 @@ export class Names {
     return this.#drop(this.#one(there));
   }
 
+  /** What a try finds that comes after one without an outcome. */
+  async #unless(call: Promise<unknown>, isExpected: (error: ElanusError) => boolean): Promise<void> {
+    try {
+      await call;
+    } catch (error) {
+      if (!this.#isUncertain || !(error instanceof ElanusError) || !isExpected(error)) throw error;
+    }
+  }
+
   #rights(): Step {
     const role = this.#one(roleNames);
     const held = this.#grants.get(role);
@@ -134,12 +149,12 @@ export class Names {
   }
 
   #createRole(role: string): Step {
-    const call = () => unless(this.#parts.client.createRole(role), says(/already exists/));
+    const call = () => this.#unless(this.#parts.client.createRole(role), says(/already exists/));
     return { name: 'create-role', what: role, call, confirmed: () => void this.#grants.set(role, new Set()) };
   }
 
   #dropRole(role: string): Step {
-    const call = () => unless(this.#parts.client.dropRole(role), says(/not found the role/));
+    const call = () => this.#unless(this.#parts.client.dropRole(role), says(/not found the role/));
     return { name: 'drop-role', what: role, call, confirmed: () => void this.#grants.delete(role) };
   }
 
@@ -170,7 +185,7 @@ export class Names {
       if (this.#aliased === name) this.#aliased = undefined;
       this.#moveGrants(name, undefined);
     };
-    const call = () => unless(this.#parts.client.drop(name), is('collection_not_found'));
+    const call = () => this.#unless(this.#parts.client.drop(name), is('collection_not_found'));
     return { name: 'drop-named', what: name, call, confirmed };
   }
 

@@ -12,6 +12,8 @@ import { compactedUnderWrites, iteratedWhileCompacted } from './compaction-scena
 import type { Definitions } from './definitions.js';
 import { importInterrupted } from './import-scenarios.js';
 import type { Imports } from './imports.js';
+import type { Names } from './names.js';
+import { changedOverFailOver } from './names-scenario.js';
 import type { Trace } from './trace.js';
 import { truncatedThenKilled } from './truncate-scenario.js';
 import { updatedTogether } from './updates.js';
@@ -25,6 +27,7 @@ export interface ScenarioParts {
   readonly workload: Workload;
   readonly definitions: Definitions;
   readonly imports: Imports;
+  readonly names: Names;
   readonly random: Random;
   readonly timers: Timers;
   readonly trace: Trace;
@@ -222,6 +225,7 @@ export class Scenarios {
     'iterated-while-compacted': (collection, untilReady) =>
       iteratedWhileCompacted(this.#parts, collection, untilReady),
     'import-interrupted': (_collection, untilReady) => importInterrupted(this.#parts, untilReady),
+    'changed-over-fail-over': (_collection, untilReady) => changedOverFailOver(this.#parts, untilReady),
     'truncated-then-killed': (collection, untilReady) =>
       truncatedThenKilled(this.#parts, collection, untilReady),
     /** A sync fails, the page cache still has what was written, the power goes: what a read found must stay. */

@@ -107,6 +107,11 @@ class Run {
       random: seededRandom(world.random.nextUint32()),
       objects: objectStore,
     });
+    this.#names = new Names({
+      ...common,
+      client: new NamesClient(network, PUBLIC_ADDRESS),
+      random: seededRandom(world.random.nextUint32()),
+    });
     this.#scenarios = new Scenarios({
       ...common,
       cluster: this.#cluster,
@@ -114,11 +119,7 @@ class Run {
       workload: this.workload,
       definitions: this.#definitions,
       imports: this.#imports,
-    });
-    this.#names = new Names({
-      ...common,
-      client: new NamesClient(network, PUBLIC_ADDRESS),
-      random: seededRandom(world.random.nextUint32()),
+      names: this.#names,
     });
     this.#collections = collections;
     this.#client = client;

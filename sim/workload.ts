@@ -1,6 +1,6 @@
 // What clients do in a run: each writes keys of its own and reads any, through the proxy, with a deadline. Answers go to the model.
 
-import { ElanusError, messageOf } from '#base/errors.js';
+import { messageOf } from '#base/errors.js';
 import { nextBelow, nextFloat, type Random } from '#base/random.js';
 import type { Timers } from '#platform/time.js';
 import { AskedCompactions } from './asked-compactions.js';
@@ -9,6 +9,7 @@ import { type IndexChoice, partitionNames } from './collection-spec.js';
 import { type CollectionModel, type ReadWindow, Violation, type Write } from './model.js';
 import { floatsOf, type KeyVersion } from './rows.js';
 import { checkHits } from './search-check.js';
+import { checkAnswered } from './service-calls.js';
 import type { Trace } from './trace.js';
 import { searchWords } from './words-search.js';
 
@@ -104,9 +105,7 @@ export class Workload {
     } catch (error) {
       if (error instanceof Violation) throw error;
       trace.add(who, 'failed', { reason: messageOf(error) });
-      // Whatever breaks outside has a name; an error without one is a mistake inside.
-      if (error instanceof ElanusError && error.key === 'internal')
-        throw new Violation(`an internal error is answered: ${name} ${messageOf(error)}`);
+      checkAnswered(name, error);
       return error ?? new Error('failed');
     }
   }
