@@ -122,6 +122,17 @@ describe('file log', () => {
       await expect(openFileLog(platform, options)).rejects.toMatchObject({ key: 'data_corrupt' });
     });
   });
+  it('removes nothing once it is being closed', async () => {
+    await onDisk(async (platform) => {
+      const log = await openFileLog(platform, options);
+      for (let index = 0; index < 20; index++) await log.append([bytes(`entry ${index}`)]);
+      const before = await logFiles(platform);
+      expect(before.length).toBeGreaterThan(2);
+      await Promise.all([log.close(), log.truncate(log.nextLsn)]);
+      expect(await logFiles(platform)).toEqual(before);
+    });
+  });
+
   it('keeps torn bytes until the log is truncated, then gives everything back', async () => {
     await onDisk(async (platform) => {
       await write(platform, 2, 'killed');

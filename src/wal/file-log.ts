@@ -187,6 +187,8 @@ class FileLog implements WriteAheadLog {
   #failure: ElanusError | undefined;
   #appending: Promise<unknown> = Promise.resolve();
   readonly #truncating = new Mutex();
+  /** Nothing is removed any more: whoever closes the log may close its files next. */
+  #isClosing = false;
 
   constructor(
     platform: Platform,
@@ -310,7 +312,7 @@ class FileLog implements WriteAheadLog {
   truncate(end: bigint): Promise<void> {
     // One at a time: two that remove the same file would each take one off the list, and the next round would leave a hole.
     return this.#truncating.run(async () => {
-      if (this.#failure !== undefined) return; // The files may be another opening's by now.
+      if (this.#failure !== undefined || this.#isClosing) return; // The files may be another opening's by now.
       await this.removeReplaced(end);
       await this.#removeBefore(end);
       const last = this.#files[0];
@@ -359,6 +361,7 @@ class FileLog implements WriteAheadLog {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     await this.#truncating.run(async () => {});
     await this.#appending;
     await this.#writer.handle.close();

@@ -341,6 +341,7 @@ export class PhysicalChannel {
         .map(([shard]) => shard);
       const worthMoving = Math.max(ADVANCE_BYTES_MIN, lagging.length * ADVANCE_BYTES_EACH);
       if (lagging.length > 0 && this.#log.bytesBefore(unneeded) >= worthMoving) await this.advance(lagging);
+      if (this.#closing.signal.aborted) return; // The log may be closed meanwhile, and its files.
       let end = unneeded;
       for (const checkpoint of this.#checkpoints.values()) if (checkpoint < end) end = checkpoint;
       await this.#log.truncate(end);
