@@ -52,6 +52,10 @@ declare module 'jsts/org/locationtech/jts/operation/relate/RelateOp.js' {
   export default RelateOp;
 }
 
+declare module 'jsts/org/locationtech/jts/geom/TopologyException.js' {
+  export default class TopologyException extends Error {}
+}
+
 declare module 'jsts/org/locationtech/jts/operation/valid/IsValidOp.js' {
   import type Geometry from 'jsts/org/locationtech/jts/geom/Geometry.js';
 

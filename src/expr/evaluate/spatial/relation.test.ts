@@ -1,5 +1,6 @@
 // What bounds and sides decide must be what the library says, and they must decide nearly everything.
 import fc from 'fast-check';
+import TopologyException from 'jsts/org/locationtech/jts/geom/TopologyException.js';
 import RelateOp from 'jsts/org/locationtech/jts/operation/relate/RelateOp.js';
 import { describe, expect, it, vi } from 'vitest';
 import type { SpatialOp } from '#expr/typed.js';
@@ -21,7 +22,14 @@ const OPS: readonly SpatialOp[] = [
 
 function byLibrary(op: SpatialOp, one: Geometry, other: Geometry): boolean {
   const [a, b] = [toJts(one), toJts(other)];
-  const matrix = RelateOp.relate(a, b);
+  let matrix: ReturnType<typeof RelateOp.relate>;
+  try {
+    matrix = RelateOp.relate(a, b);
+  } catch (error) {
+    // Where a bow tie crosses itself its sides have no inside: what it is asked of there is in no relation to it.
+    if (error instanceof TopologyException) return false;
+    throw error;
+  }
   const answers: Record<SpatialOp, () => boolean> = {
     intersects: () => matrix.isIntersects(),
     within: () => matrix.isWithin(),
