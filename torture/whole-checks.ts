@@ -20,6 +20,11 @@ import { sleep, Wrong } from './world.js';
 const JOBS_MS_MAX = 60_000;
 const NEIGHBOURS = 10;
 const QUERIES = 8;
+/**
+ * Rows of one write have one vector, so an approximate index that misses one of them misses most of a query's ten: over few queries a share says
+ * little (60 of 80 once, of an IVF_FLAT that finds 0.99 over 400 queries).
+ */
+const RECALL_QUERIES = 32;
 /** Share of the nearest that an approximate index must find, over the queries of one check. */
 const RECALL_MIN = 0.85;
 
@@ -103,7 +108,9 @@ async function neighboursAreRight(
 ): Promise<void> {
   const { world, model, collection, isExact } = served;
   const { shape } = model;
-  const queries = Array.from({ length: QUERIES }, () => vectorOf(1 + below(world.chance, 1e6), shape.dim));
+  const queries = Array.from({ length: isExact ? QUERIES : RECALL_QUERIES }, () =>
+    vectorOf(1 + below(world.chance, 1e6), shape.dim),
+  );
   const lists = await collection.search(queries, NEIGHBOURS, partition);
   let found = 0;
   let wanted = 0;
