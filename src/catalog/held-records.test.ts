@@ -142,6 +142,31 @@ describe('held records', () => {
     await settleChanges(store);
     expect(held.records.get(2n)?.name).toBe('b');
   });
+  it('several that were done and failed: memory learns of all of them in one turn', async () => {
+    const store = new MemoryMetaStore();
+    const held = await open(store);
+    await commitChanges(store, [held.put(record(1n)), held.put(record(2n))]);
+    const [transact, get] = [store.transact.bind(store), store.get.bind(store)];
+    const fail = () => Promise.reject(new ElanusError('io_failed', 'no answer in time'));
+    store.transact = async (...from) => {
+      await transact(...from);
+      return fail();
+    };
+    // The store says what one of them is, and no more.
+    let readable = 1;
+    store.get = (key) => (readable-- > 0 ? get(key) : fail());
+    const replaced = [held.put(record(1n, 'dropped')), held.remove(2n), held.put(record(3n))];
+    await expect(commitChanges(store, replaced)).rejects.toThrow('no answer in time');
+    const names = () => [...held.records.values()].map(({ name }) => name);
+    expect(names()).toEqual(['d1', 'd2']);
+    readable = 2;
+    await expect(settleChanges(store)).rejects.toThrow('no answer in time');
+    expect(names()).toEqual(['d1', 'd2']);
+    Object.assign(store, { transact, get });
+    // Whoever decided by what memory had is refused, and decides again.
+    await expect(commitChanges(store, [held.remove(1n)])).rejects.toMatchObject(conflict);
+    expect(names()).toEqual(['dropped', 'd3']);
+  });
   it('a decision is made again on what is there, a few times', async () => {
     const store = new MemoryMetaStore();
     const held = await open(store);

@@ -12,8 +12,8 @@ export interface RecordChange {
   readonly operation: MetaOperation | undefined;
   /** Called when the change is durable, with the revision of its transaction. */
   readonly done: (revision: bigint) => void;
-  /** Reads the record anew. */
-  readonly refresh: () => Promise<void>;
+  /** Reads the record anew. @returns what has memory take it, unless a change that knew what is there came meanwhile */
+  readonly read: () => Promise<() => void>;
 }
 
 /** What follows from records and is kept beside them: it hears of each change, also of those of another writer that were read anew. */
@@ -103,13 +103,17 @@ export class HeldRecords<Id, T> {
   #change(id: Id, operation: MetaOperation | undefined, done: (revision: bigint) => void): RecordChange {
     const key = this.#table.prefix + this.#keyOf(id);
     const compare = { key, modRevision: this.#revisions.get(id) ?? 0n };
-    return { compare, operation, done, refresh: () => this.#refresh(id) };
+    return { compare, operation, done, read: () => this.#read(id) };
   }
 
-  async #refresh(id: Id): Promise<void> {
+  async #read(id: Id): Promise<() => void> {
+    const before = this.#revisions.get(id);
     const entry = await this.#table.entry(this.#keyOf(id));
-    if (entry === undefined) this.#forget(id);
-    else this.#hold(id, entry.record, entry.revision);
+    return () => {
+      if (this.#revisions.get(id) !== before) return;
+      if (entry === undefined) this.#forget(id);
+      else this.#hold(id, entry.record, entry.revision);
+    };
   }
 
   #hold(id: Id, record: T, revision: bigint): void {
@@ -163,7 +167,7 @@ export async function commitChanges(
         throw error;
       });
       if (revision === undefined) {
-        for (const { refresh } of [...standing, ...batch]) await refresh();
+        await takeAnew([...standing, ...batch]);
         const keys = batch.map(({ compare }) => compare.key);
         throw new ElanusError(
           'catalog_conflict',
@@ -193,10 +197,20 @@ async function readAnew(store: MetaStore, changes: readonly RecordChange[]): Pro
  */
 export async function settleChanges(store: MetaStore): Promise<void> {
   const waiting = unsettled.get(store);
-  for (const change of waiting ?? []) {
-    await change.refresh();
-    waiting?.delete(change);
-  }
+  if (waiting === undefined || waiting.size === 0) return;
+  const changes = [...waiting];
+  await takeAnew(changes);
+  for (const change of changes) waiting.delete(change);
+}
+
+/**
+ * Memory takes all in one turn, or none: of segments that replaced others, half would be rows that are nowhere, and who decides by what a
+ * collection has would not see the rest. @throws what the store throws
+ */
+async function takeAnew(changes: readonly RecordChange[]): Promise<void> {
+  const found: (() => void)[] = [];
+  for (const { read } of changes) found.push(await read());
+  for (const take of found) take();
 }
 
 /** Attempts of one decision whose basis keeps changing. */
