@@ -1,4 +1,4 @@
-// Faults of sessions, leadership and receipts, and of what coordinators order, put back on purpose.
+// Faults of sessions, leadership and receipts, put back on purpose.
 import { edit, plant } from './plant.js';
 
 export const coordinatorPlants = {
@@ -53,22 +53,6 @@ export const coordinatorPlants = {
       'roles/root-coord/definition-catalog.js',
       'const moves = records',
       'await commitChanges(this.#store, receipt()); const moves = records',
-    ),
-  ),
-  'orphans-at-first-look': plant(
-    'files that nobody names go at the first look that finds them',
-    edit('roles/data-coord/orphan-looks.js', 'if (last === undefined || this.#closed)', 'if (this.#closed)'),
-    edit('roles/data-coord/orphan-looks.js', 'last.keys.has(key)', 'true'),
-    edit('roles/data-coord/orphan-looks.js', 'removeSeen(again, last.bound)', 'removeSeen(again, bound)'),
-    // Two guards: whoever has a file named that is gone is asked to write it again.
-    edit('roles/data-coord/orphans.js', 'if (!isSuspect)', 'if (true)'),
-  ),
-  'index-outlives-its-definition': plant(
-    'the file of an index that was dropped while it was built stays',
-    edit(
-      'roles/root-coord/index-reconciler.js',
-      'if (this.#parts.catalog.byId(collection.id)?.indexes.some(({ id }) => id === index.id) !== true)',
-      'if (false)',
     ),
   ),
 } as const;
