@@ -95,7 +95,8 @@ export class Membership {
     const before = this.#view.places;
     const begunMs = clock.monotonic();
     try {
-      this.#view.observe(await this.#sessions.entries(), begunMs, clock.monotonic());
+      const entries = await this.#sessions.entries(this.#view.entries);
+      this.#view.observe(entries, begunMs, clock.monotonic());
     } catch (error) {
       logger.warn('sessions_not_read', { reason: messageOf(error) });
       return;
