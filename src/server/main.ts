@@ -86,6 +86,62 @@ interface ServeOptions {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
+  const stop = new AbortController();
+  const starting = start(options, stop.signal);
+  // From the beginning: a start may take long, and who stands by waits for its turn for ever.
+  stopAtSignals(async () => {
+    stop.abort();
+    const started = await starting.catch((error: unknown) => {
+      process.stderr.write(`elanus: ended before it was ready: ${oneLine(error)}\n`);
+      return undefined;
+    });
+    await started?.close();
+  });
+  const { line } = await starting.catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error;
+    return { line: undefined };
+  });
+  if (line !== undefined && !stop.signal.aborted) process.stdout.write(line);
+}
+
+interface Started {
+  /** What it says when it is ready. */
+  readonly line: string;
+  close(): Promise<void>;
+}
+
+async function start(options: ServeOptions, stop: AbortSignal): Promise<Started> {
+  const config = configOf(options);
+  const local = await openNodePlatform({
+    ...(options.data === undefined ? {} : { dataFolder: options.data }),
+    isShared: options.meta !== undefined,
+    logLevel: options.logLevel,
+    ...(options.auditLog === undefined ? {} : { auditFile: options.auditLog }),
+  });
+  const platform =
+    options.meta === undefined ? local : withRemoteCatalog(local, options.meta, options.cluster);
+  const onLost = (reason: string): void => {
+    process.stderr.write(`elanus: ${reason}; stopped at once, start it again\n`);
+    process.exit(LOST_CODE);
+  };
+  const node = await startNode(platform, config, { onLost, stop }).catch(async (error: unknown) => {
+    await platform.close().catch(() => {}); // Why it did not start is the better reason.
+    throw error;
+  });
+  const parts = [
+    node.listener && `on ${node.listener.host}:${node.listener.port}`,
+    node.internalListener && `internal 127.0.0.1:${node.internalListener.port}`,
+    options.data === undefined ? 'in memory' : `data ${options.data}`,
+  ];
+  return {
+    line: `elanus ${VERSION} ready ${parts.filter((part) => part !== undefined).join(', ')}\n`,
+    close: () =>
+      node.close({ flush: options.data !== undefined, limits: stopLimits }).finally(() => platform.close()),
+  };
+}
+
+/** @throws ElanusError for options that do not go together, and for files that cannot be read */
+function configOf(options: ServeOptions): Config {
   checkRuntime(process.versions);
   checkOpenness(options, {
     host: '--host',
@@ -96,16 +152,8 @@ async function serve(options: ServeOptions): Promise<void> {
   const functions = functionsOf(options.functions, (file) => readFileSync(file, 'utf8'));
   const rootPassword = takeRootPassword(options);
   checkSharing(options);
-  const local = await openNodePlatform({
-    ...(options.data === undefined ? {} : { dataFolder: options.data }),
-    isShared: options.meta !== undefined,
-    logLevel: options.logLevel,
-    ...(options.auditLog === undefined ? {} : { auditFile: options.auditLog }),
-  });
-  const platform =
-    options.meta === undefined ? local : withRemoteCatalog(local, options.meta, options.cluster);
   const isShared = options.shared || options.meta !== undefined;
-  const config: Config = Object.freeze({
+  return Object.freeze({
     ...defaultConfig,
     port: options.port,
     host: options.host,
@@ -128,29 +176,8 @@ async function serve(options: ServeOptions): Promise<void> {
     autoCompaction: options.autoCompaction,
     corsOrigins: options.corsOrigin,
   });
-  const onLost = (reason: string): void => {
-    process.stderr.write(`elanus: ${reason}; stopped at once, start it again\n`);
-    process.exit(LOST_CODE);
-  };
-  const node = await startNode(platform, config, { onLost }).catch(async (error: unknown) => {
-    await platform.close().catch(() => {}); // Why it did not start is the better reason.
-    throw error;
-  });
-  const parts = [
-    node.listener && `on ${node.listener.host}:${node.listener.port}`,
-    node.internalListener && `internal 127.0.0.1:${node.internalListener.port}`,
-    options.data === undefined ? 'in memory' : `data ${options.data}`,
-  ];
-  stopAtSignals(async () => {
-    await node
-      .close({ flush: options.data !== undefined, limits: stopLimits })
-      .finally(() => platform.close());
-  });
-  // Who reads the line may send a signal at once.
-  process.stdout.write(`elanus ${VERSION} ready ${parts.filter((part) => part !== undefined).join(', ')}\n`);
 }
 
-/** Threads and what the process starts get no copy of it. */
 /** The same platform on the catalog of another process. */
 function withRemoteCatalog(platform: Platform, address: string, cluster: string): Platform {
   const metaStore = new RemoteMetaStore(platform, address, cluster);
@@ -161,6 +188,7 @@ function withRemoteCatalog(platform: Platform, address: string, cluster: string)
   return { ...platform, metaStore, close };
 }
 
+/** Threads and what the process starts get no copy of it. */
 function takeRootPassword({ rootPasswordFile }: ServeOptions): string | undefined {
   const variable = process.env[ROOT_PASSWORD_VARIABLE];
   delete process.env[ROOT_PASSWORD_VARIABLE];

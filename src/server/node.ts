@@ -1,6 +1,7 @@
 // One process of Elanus: builds the roles its config names, joins them through the directory, opens the listeners, and closes all in
 // reverse. The same function starts the embedded database, the server, one role of a cluster, and a simulated process.
 import { ElanusError } from '#base/errors.js';
+import { neverAborted, onAbort } from '#base/on-abort.js';
 import type { Platform } from '#platform/platform.js';
 import { runStopSteps, type StopStep, throwFailures } from '#platform/stop-steps.js';
 import type { Listener } from '#platform/transport.js';
@@ -41,6 +42,12 @@ export interface RunningNode {
   close(options?: CloseOptions): Promise<void>;
 }
 
+export interface StartOptions extends Pick<LocalCallsParts, 'onBusy'> {
+  readonly onLost?: (reason: string) => void;
+  /** Ends a start that waits for its turn or for other processes: it throws then. One that is at work goes on to its end. */
+  readonly stop?: AbortSignal;
+}
+
 const HELD_BYTES_MAX = 1024 * 1024 * 1024;
 /** What cutting connections may take beyond the grace. */
 const CUT_MS = 500;
@@ -48,9 +55,11 @@ const CUT_MS = 500;
 export async function startNode(
   platform: Platform,
   config: Config,
-  { onBusy, onLost }: Pick<LocalCallsParts, 'onBusy'> & { readonly onLost?: (reason: string) => void } = {},
+  { onBusy, onLost, stop = neverAborted }: StartOptions = {},
 ): Promise<RunningNode> {
   const parts = new NodeParts(platform, config, onLost);
+  // Who stands by or waits for others does so for as long as it is a member.
+  const forget = onAbort(stop, () => void parts.membership?.close());
   try {
     serveHandshake(parts);
     parts.closers.add('the directory of roles', async () => parts.directory.close());
@@ -83,6 +92,8 @@ export async function startNode(
   } catch (error) {
     await runStopSteps(platform.timers, parts.closers.takeSteps(defaultCloseLimits));
     throw error;
+  } finally {
+    forget();
   }
 }
 

@@ -136,6 +136,34 @@ test('a clean end frees the place at once', async () => {
   await cluster.close();
 }, 60_000);
 
+test('who stands by, or waits for others at its start, ends cleanly when it is asked to', async () => {
+  const cluster = await openCluster('query-node,data-node', '--session-ttl', '120000');
+  const active = cluster.start(COORDINATORS);
+  await active.ready;
+  const waits = [
+    cluster.start(COORDINATORS),
+    cluster.start('streaming-node'),
+    cluster.start('streaming-node'),
+  ];
+  const [standby, , next] = waits;
+  await until(
+    'their sessions',
+    async () => waits.every((one) => one.stderr().includes('stands_by')) || undefined,
+  );
+  standby?.kill('SIGTERM');
+  expect(await standby?.ended).toEqual({ code: 0, signal: null });
+  expect(standby?.stdout()).toBe('');
+  expect(standby?.stderr()).toContain('ended before it was ready');
+  next?.kill('SIGTERM');
+  expect(await next?.ended).toEqual({ code: 0, signal: null });
+  // A session that stayed would hold the place for two minutes.
+  const later = cluster.start(COORDINATORS);
+  await until('its session', async () => later.stderr().includes('stands_by') || undefined);
+  active.kill('SIGTERM');
+  await later.ready;
+  await cluster.close();
+}, 60_000);
+
 test('what sharing needs is said', async () => {
   const text = async (...args: readonly string[]) => {
     const run = runElanus('serve', ...args);
