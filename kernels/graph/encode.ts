@@ -15,16 +15,78 @@ function hadamard(v: usize, n: u32): void {
       d = f32x4.mul(v128.shuffle<f32>(y, y, 2, 3, 2, 3), f32x4(1, 1, -1, -1));
     v128.store(p, f32x4.mul(f32x4.add(c, d), scale));
   }
-  for (let h: usize = 16; h < (<usize>n) << 2; h <<= 1) {
-    for (let i = v; i < end; i += h << 1) {
+  // Two steps in one pass: what a pass takes is mostly to load and to store.
+  let h: usize = 16;
+  for (; h << 1 < (<usize>n) << 2; h <<= 2) {
+    for (let i = v; i < end; i += h << 2) {
       for (let p = i; p < i + h; p += 16) {
-        const x = v128.load(p),
-          y = v128.load(p + h);
-        v128.store(p, f32x4.add(x, y));
-        v128.store(p + h, f32x4.sub(x, y));
+        const q = p + (h << 1);
+        const a = v128.load(p),
+          b = v128.load(p + h),
+          c = v128.load(q),
+          d = v128.load(q + h);
+        const s = f32x4.add(a, b),
+          t = f32x4.sub(a, b),
+          u = f32x4.add(c, d),
+          w = f32x4.sub(c, d);
+        v128.store(p, f32x4.add(s, u));
+        v128.store(p + h, f32x4.add(t, w));
+        v128.store(q, f32x4.sub(s, u));
+        v128.store(q + h, f32x4.sub(t, w));
       }
     }
   }
+  if (h < (<usize>n) << 2) {
+    for (let p = v; p < v + h; p += 16) {
+      const x = v128.load(p),
+        y = v128.load(p + h);
+      v128.store(p, f32x4.add(x, y));
+      v128.store(p + h, f32x4.sub(x, y));
+    }
+  }
+}
+
+/** 1 / length of `dim` floats, 0 for none. In f64, so that tiny and huge values survive. */
+function inverseLength(x: usize, dim: u32): f32 {
+  let s0 = f64x2.splat(0),
+    s1 = s0;
+  const end4 = x + ((<usize>(dim & ~3)) << 2),
+    end = x + ((<usize>dim) << 2);
+  for (; x < end4; x += 16) {
+    const a = f64x2.promote_low_f32x4(v128.load64_zero(x)),
+      b = f64x2.promote_low_f32x4(v128.load64_zero(x, 8));
+    s0 = f64x2.add(s0, f64x2.mul(a, a));
+    s1 = f64x2.add(s1, f64x2.mul(b, b));
+  }
+  s0 = f64x2.add(s0, s1);
+  let s = f64x2.extract_lane(s0, 0) + f64x2.extract_lane(s0, 1);
+  for (; x < end; x += 4) {
+    const f = <f64>load<f32>(x);
+    s += f * f;
+  }
+  return s > 0 ? <f32>(1 / sqrt<f64>(s)) : 0;
+}
+
+/** out = x * scale - mean, of `dim` floats; `mean` 0: none. */
+function shift(x: usize, dim: u32, scale: f32, mean: usize, out: usize): void {
+  const scales = f32x4.splat(scale),
+    bytes4 = (<usize>(dim & ~3)) << 2,
+    bytes = (<usize>dim) << 2;
+  let at: usize = 0;
+  for (; at < bytes4; at += 16) {
+    const m = mean ? v128.load(mean + at) : f32x4.splat(0);
+    v128.store(out + at, f32x4.sub(f32x4.mul(v128.load(x + at), scales), m));
+  }
+  for (; at < bytes; at += 4)
+    store<f32>(out + at, load<f32>(x + at) * scale - (mean ? load<f32>(mean + at) : 0));
+}
+
+/** v *= signs, `dim` floats. */
+function flip(v: usize, dim: u32, signs: usize): void {
+  const end4 = v + ((<usize>(dim & ~3)) << 2),
+    end = v + ((<usize>dim) << 2);
+  for (; v < end4; v += 16, signs += 16) v128.store(v, f32x4.mul(v128.load(v), v128.load(signs)));
+  for (; v < end; v += 4, signs += 4) store<f32>(v, load<f32>(v) * load<f32>(signs));
 }
 
 /**
@@ -33,30 +95,14 @@ function hadamard(v: usize, n: u32): void {
  * then the last, greatest power of two of dims.
  */
 export function toFrame(x: usize, dim: u32, mean: usize, signs: usize, isUnit: bool, out: usize): void {
-  let scale: f32 = 1;
-  if (isUnit) {
-    let s: f64 = 0;
-    for (let i: u32 = 0; i < dim; i++) {
-      const f = <f64>load<f32>(x + ((<usize>i) << 2));
-      s += f * f;
-    }
-    scale = s > 0 ? <f32>(1 / sqrt<f64>(s)) : 0;
-  }
-  for (let i: u32 = 0; i < dim; i++) {
-    const at = (<usize>i) << 2;
-    store<f32>(out + at, load<f32>(x + at) * scale - (mean ? load<f32>(mean + at) : 0));
-  }
+  shift(x, dim, isUnit ? inverseLength(x, dim) : 1, mean, out);
   if (signs == 0) return;
   let block: u32 = 1;
   while (block * 2 <= dim) block *= 2;
   const rest = dim - block;
   for (let round = 0; round < 4; round++) {
     if (rest == 0 && round >= 2) break;
-    const row = signs + ((<usize>dim * <usize>round) << 2);
-    for (let i: u32 = 0; i < dim; i++) {
-      const at = (<usize>i) << 2;
-      store<f32>(out + at, load<f32>(out + at) * load<f32>(row + at));
-    }
+    flip(out, dim, signs + ((<usize>dim * <usize>round) << 2));
     hadamard(rest != 0 && round & 1 ? out + ((<usize>rest) << 2) : out, block);
   }
 }
@@ -111,7 +157,25 @@ export function toQuery(
   high: f32,
   out: usize,
 ): void {
-  for (let i: u32 = 0; i < dim; i++)
+  const scales = f32x4.splat(scale),
+    offsets = f32x4.splat(offset),
+    lows = f32x4.splat(low),
+    highs = f32x4.splat(high),
+    dim8 = dim & ~7;
+  let i: u32 = 0;
+  for (; i < dim8; i += 8) {
+    const p = v + ((<usize>i) << 2);
+    const a = f32x4.add(f32x4.mul(v128.load(p), scales), offsets),
+      b = f32x4.add(f32x4.mul(v128.load(p, 16), scales), offsets);
+    // `pmin` and `pmax` are one instruction each.
+    const x = f32x4.nearest(f32x4.pmin(highs, f32x4.pmax(lows, a))),
+      y = f32x4.nearest(f32x4.pmin(highs, f32x4.pmax(lows, b)));
+    v128.store(
+      out + ((<usize>i) << 1),
+      i16x8.narrow_i32x4_s(i32x4.trunc_sat_f32x4_s(x), i32x4.trunc_sat_f32x4_s(y)),
+    );
+  }
+  for (; i < dim; i++)
     store<i16>(
       out + ((<usize>i) << 1),
       <i16>clampRound(load<f32>(v + ((<usize>i) << 2)) * scale + offset, low, high),
