@@ -15,6 +15,8 @@ export interface WalkQuestion {
   readonly codeBytes: number;
   /** A step reads the record of a node, which has codes of its neighbours (QG). */
   readonly readsRecords?: boolean;
+  /** Where rows of equal vectors share a node: how many vectors differ. `nodes` counts rows then. */
+  readonly distinct?: number;
 }
 
 /** Bytes that a core's caches hold from one search to the next: of codes, or of rows that count. */
@@ -33,6 +35,11 @@ const NODES_A_STEP = 10;
 /** A step that reads a record, and a code that is read out of one. */
 const RECORD_MICROS = 1;
 const RECORD_CODE_MICROS = 0.08;
+/**
+ * Where all vectors that differ are looked at in so many times what a walk takes, none is walked over: where many rows are equal those that
+ * differ are often equally far from each other (words, labels), and no link of a graph leads nearer.
+ */
+const FEW_DISTINCT_WALKS = 4;
 /** What a search may do more than to score the rows that count by their vectors. */
 const MORE_THAN_EXACT = 0.3;
 /** What a unit of the kernel's work takes at most: a node that is scored. */
@@ -86,6 +93,8 @@ export const filteredMicros = (question: WalkQuestion): number =>
   Math.min(...Object.values(walkCosts(question)));
 
 export function planWalk(question: WalkQuestion): WalkPlan {
+  const few = planOfFew(question);
+  if (few !== undefined) return few;
   if (question.passing >= question.nodes) return 'walk';
   const costs = walkCosts(question);
   const best = costs.scan < costs.exact ? 'scan' : 'exact';
@@ -94,6 +103,20 @@ export function planWalk(question: WalkQuestion): WalkPlan {
   const { ef, k = ef } = question;
   const widest = (walk * ef) / narrowWidth(ef, k, question.passing / question.nodes);
   return walk < costs[best] && widest <= walkMicrosMax(costs) ? 'filtered walk' : best;
+}
+
+/** Undefined: there are more than a walk should be spared. */
+function planOfFew(question: WalkQuestion): 'exact' | 'scan' | undefined {
+  const { nodes, passing, distinct, ef, readsRecords } = question;
+  if (distinct === undefined) return undefined;
+  const { inOrder, apart } = codeMicros(question);
+  const walk = ef * (readsRecords ? RECORD_MICROS : STEP_MICROS + NODES_A_STEP * apart);
+  const scored = passing < nodes ? passing : distinct;
+  const exact = scored * rowMicros({ ...question, passing: scored });
+  const scan = SCORED_MICROS + distinct * (readsRecords ? RECORD_CODE_MICROS : inOrder);
+  const most = walk * FEW_DISTINCT_WALKS;
+  if (exact <= most && (exact <= scan || passing >= nodes)) return 'exact';
+  return scan <= Math.min(most, exact) ? 'scan' : undefined;
 }
 
 /**

@@ -2,6 +2,7 @@
 // answers what an exact search would, but for the recall.
 import { assert } from '#base/assert.js';
 import { elementTypes, vectorBytes } from '#index/block/element-type.js';
+import { COPIES_SECTION } from '#index/block/index-block.js';
 import { indexQueryMicros } from '#index/block/search-cost.js';
 import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { WalkHistory } from '#index/block/walk-history.js';
@@ -171,12 +172,15 @@ export class SegmentIndex {
 
   /** How a graph is searched when so many rows count. @param k hits that are asked for; undefined: as many as `ef` */
   planOf(passing: number, ef: number, k = ef): WalkPlan {
-    const { dim, params, rowCount } = this.#index.placement;
+    const { dim, params, rowCount, sections } = this.#index.placement;
+    const distinct = Number(params.nodes ?? rowCount);
+    const copies = (sections[COPIES_SECTION]?.bytes ?? 0) >> 2;
     const stride = Number(params.codeStride ?? dim);
     const codeBytes = walkedBytes(stride, dim);
     const scoredBytes = this.#index.task === CODES_SEARCH_TASK ? stride : this.#vectorBytes;
     return planWalk({
-      nodes: Number(params.nodes ?? rowCount),
+      nodes: distinct + copies,
+      ...(copies > 0 && { distinct }),
       passing,
       ef,
       k,

@@ -133,7 +133,7 @@ export class GraphQuery {
     this.#passing = passing;
     this.#plan = this.#planFor();
     if (this.#plan === 'walk') return;
-    if (this.#plan === 'exact') this.#passingRows = this.#rowsThatCount;
+    if (this.#plan === 'exact') this.#passingRows = this.#isOfFirsts ? this.#firsts : this.#rowsThatCount;
     // A growing graph is walked by bits also where all rows count.
     else this.#copyExcluded(input.excluded ?? new Uint8Array(0));
   }
@@ -163,8 +163,12 @@ export class GraphQuery {
   }
 
   #question(ef: number): WalkQuestion {
+    const { isGrowing, nodes } = this.#params;
+    const { rowCount } = this.#index;
+    const copies = this.#copies?.count ?? 0;
     return {
-      nodes: this.#params.isGrowing ? this.#index.rowCount : this.#members,
+      nodes: isGrowing ? rowCount : this.#members,
+      ...(copies > 0 && { distinct: isGrowing ? Math.max(1, rowCount - copies) : nodes }),
       passing: this.#passing,
       ef,
       k: this.#isRange ? ef : this.#input.k,
@@ -177,8 +181,23 @@ export class GraphQuery {
   #planFor(): WalkPlan {
     const { isGrowing } = this.#params;
     const plan = planWalk(this.#question(this.#ef));
-    // Rows newer than the search may be in a growing graph already: only a walk that looks at what counts keeps them out.
-    return isGrowing && plan === 'walk' ? 'filtered walk' : plan;
+    if (!isGrowing || !this.#isWhole) return plan;
+    // Rows newer than the search may be in a growing graph already: only what looks at bits keeps them out.
+    return plan === 'walk' ? 'filtered walk' : 'scan';
+  }
+
+  get #isWhole(): boolean {
+    return this.#passing >= this.#question(this.#ef).nodes;
+  }
+
+  /** All rows count, and the first of equal ones speak for the others. */
+  get #isOfFirsts(): boolean {
+    return this.#plan === 'exact' && this.#isWhole;
+  }
+
+  get #firsts(): Uint32Array {
+    const { offset } = must(this.#index.sections.rows, 'section rows');
+    return new Uint32Array(this.#memory.buffer, offset, this.#params.nodes);
   }
 
   get #isRange(): boolean {
@@ -265,7 +284,7 @@ export class GraphQuery {
   /** A walk over rows that count; where it costs more than it may, or they are far and soon scanned, a scan takes its place. */
   #walkCounting(ef: number): number {
     // All rows count: what is promised of filters would only leave the answer to codes.
-    const isWhole = this.#passing >= this.#question(ef).nodes;
+    const isWhole = this.#isWhole;
     if (isWhole || this.#input.isWalkSkipped !== true) {
       const { nodes, isGrowing, upperNodes } = this.#params;
       const asked = filteredWalk(this.#question(ef));
@@ -320,8 +339,8 @@ export class GraphQuery {
       ...(rangeFilter !== undefined && { rangeFilter }),
     };
     const best = this.#scores.best(ids, k, this.#worth(k), bounds);
-    const hits =
-      this.#scores.isByCodes && this.#copies ? this.#copies.expanded(best, k, this.#input.excluded) : best;
+    const hasFirsts = this.#scores.isByCodes || this.#isOfFirsts;
+    const hits = hasFirsts && this.#copies ? this.#copies.expanded(best, k, this.#input.excluded) : best;
     rows.set(hits.rows, at);
     scores.set(hits.scores, at);
     return hits.rows.length;
