@@ -47,7 +47,7 @@ const faultKinds = Object.keys(weights) as readonly FaultKind[];
  * Calls that their caller may send again: these may arrive twice. All other calls go over one connection that does not repeat.
  */
 const repeated =
-  /\/(Handshake|GetFlushedSegments|Flush|GetSegmentInfo|WatchChannels|GetInsertBinlogPaths|AwaitCheckpoint|SegmentsChanged|SyncTarget)$/;
+  /\/(Handshake|GetFlushedSegments|Flush|GetSegmentInfo|WatchChannels|GetInsertBinlogPaths|AwaitCheckpoint|SegmentsChanged|SyncTarget|Append)$/;
 
 export class Faults {
   readonly #parts: FaultParts;

@@ -11,7 +11,7 @@ const CALL_LIMIT_MS = 8000;
 /** What only the roles have to do with each other: clients never hear of it while their deadline lasts. They never cancel, so nothing is cancelled. */
 const insideKeys: ReadonlySet<ErrorKey> = new Set<ErrorKey>([
   ...(['internal', 'unsupported', 'cancelled', 'catalog_conflict', 'segment_not_found'] as const),
-  ...(['node_mismatch', 'other_process_meant', 'channel_not_found', 'channel_moved'] as const),
+  ...(['node_mismatch', 'other_process_meant', 'channel_not_found', 'channel_moved', 'wal_fenced'] as const),
 ]);
 
 /** @throws Violation when a call was answered with what belongs inside. Whatever breaks outside has a name of its own. */

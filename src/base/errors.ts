@@ -55,6 +55,8 @@ export const errorSpecs = {
   io_failed: { code: 1001, legacy: 1, retry: 'never' },
   /** A row that a write rests on was written by somebody else meanwhile: read it again. */
   rows_changed: { code: 2, legacy: 1, retry: 'after_refresh' },
+  /** A write that may be there already, sent again to an owner that does not know. */
+  outcome_unknown: { code: 2, legacy: 1, retry: 'never' },
   data_corrupt: { code: 1009, legacy: 1, retry: 'never' },
   invalid_parameter: { code: 1100, legacy: 5, retry: 'never', input: true },
   missing_parameter: { code: 1101, legacy: 1, retry: 'never', input: true },

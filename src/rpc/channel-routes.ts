@@ -62,4 +62,5 @@ export const isMisrouted = (error: unknown): boolean =>
   (error.key === 'channel_not_available' ||
     error.key === 'channel_moved' ||
     error.key === 'node_mismatch' ||
+    error.key === 'wal_fenced' ||
     error.key === 'service_unavailable');

@@ -13,7 +13,7 @@ export const SERVER_ID_HEADER = 'elanus-server-id';
 /** Names a call in the logs of everyone whom it comes to. */
 export const REQUEST_ID_HEADER = 'elanus-request-id';
 /** Rises when processes of the release before would misunderstand the calls between roles. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 const BACKOFF_MS_MIN = 100;
 const BACKOFF_MS_MAX = 3000;
 const HANDSHAKE_MS_MAX = 2000;

@@ -1,6 +1,6 @@
 // What becomes of a call between roles that broke off with the process that had it: nobody knows whether it was carried out. Every call has
 // its line here, and those that write a row in docs/coordination.md, with what clients see.
-import { ElanusError, messageOf } from '#base/errors.js';
+import { ElanusError, type ErrorKey, messageOf } from '#base/errors.js';
 import type {
   ChannelRegistryDefinition,
   DataNodeDefinition,
@@ -109,7 +109,7 @@ const streamingNode = {
   ]),
   ...all('same', ['openChannel', 'closeChannel', 'sealChannel', 'awaitCheckpoint', 'syncTarget']),
   ...all('same', ['releaseTarget']),
-  // Rows would be there twice.
+  // A write goes again by its id, from the proxy (roles/proxy/data/sent-writes.ts).
   ...all('ends', ['append', 'dropChannelPartition']),
 } satisfies Table<typeof StreamingNodeDefinition>;
 
@@ -150,10 +150,16 @@ export const callsAgain: Readonly<Record<string, Readonly<Record<string, Again>>
 /** What becomes of the call when its process is gone. */
 export const againOf = (service: string, method: string): Again => callsAgain[service]?.[method] ?? 'ends';
 
+const goneKeys: ReadonlySet<ErrorKey> = new Set<ErrorKey>([
+  'service_unavailable',
+  'service_not_ready',
+  'node_mismatch',
+  'wal_fenced',
+]);
+
 /** What says that the process that was asked is gone, or has nothing to say any more. */
 export const isOfGoneProcess = (error: unknown): boolean =>
-  error instanceof ElanusError &&
-  (error.key === 'service_unavailable' || error.key === 'service_not_ready' || error.key === 'node_mismatch');
+  error instanceof ElanusError && goneKeys.has(error.key);
 
 /** No handler has seen the call: any of them may be sent again. */
 export const isUnseen = (error: unknown): boolean =>

@@ -28,12 +28,14 @@ const write = fc.record({
   inserts: fc.array(fc.record({ partitionId: int64, segmentId: int64, rows }), { maxLength: 3 }),
   deletedPartitionId: int64,
 });
+const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const record = fc.record({
   vchannel: fc.string({ unit: 'grapheme' }),
-  timestamp: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+  timestamp: uint64,
   write: fc.option(write, { nil: undefined }),
   seal: fc.option(fc.record({ segmentIds: fc.array(int64) }), { nil: undefined }),
   dropPartition: fc.option(fc.record({ partitionId: int64 }), { nil: undefined }),
+  writeId: fc.option(fc.record({ writer: uint64, number: uint64 }), { nil: undefined }),
 });
 
 const joined = (payload: LogPayload): Uint8Array =>

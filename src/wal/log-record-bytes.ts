@@ -20,18 +20,23 @@ const tags = {
   valid: 42,
 } as const;
 
+const empty: LogRecord = {
+  vchannel: '',
+  timestamp: 0n,
+  write: undefined,
+  seal: undefined,
+  dropPartition: undefined,
+  writeId: undefined,
+};
+
 export function encodeLogRecord(record: LogRecord): LogPayload {
   const { write } = record;
   if (write === undefined || columnBytesOf(write) < LARGE_BYTES) return LogRecord.encode(record).finish();
   const parts = new Parts();
-  parts.add(
-    LogRecord.encode({ ...record, write: undefined, seal: undefined, dropPartition: undefined }).finish(),
-  );
+  const { vchannel, timestamp, ...rest } = record;
+  parts.add(LogRecord.encode({ ...empty, vchannel, timestamp }).finish());
   parts.addMessage(tags.write, writeParts(write));
-  const { seal, dropPartition } = record;
-  parts.add(
-    LogRecord.encode({ vchannel: '', timestamp: 0n, write: undefined, seal, dropPartition }).finish(),
-  );
+  parts.add(LogRecord.encode({ ...empty, ...rest, write: undefined }).finish());
   return parts.list;
 }
 

@@ -2,6 +2,7 @@
 import type { Platform } from '#platform/platform.js';
 import type { Providers } from '#platform/providers/providers.js';
 import type { MethodHandler } from '#platform/transport.js';
+import { SentWrites } from '#roles/proxy/data/sent-writes.js';
 import { Audit } from '#roles/proxy/users/audit.js';
 import { type Gate, gateOf } from '#roles/proxy/users/guard.js';
 import { openLogins } from '#roles/proxy/users/logins.js';
@@ -39,7 +40,10 @@ export class ProxyNode {
     const [platform, settings, peers] = [this.#platform, this.#settings, this.#peers];
     const access = new CollectionAccess({ ...peers, timers: platform.timers, clock: platform.clock });
     const logins = openLogins(platform, peers);
-    const methods = methodTable({ ...peers, platform, settings, access, logins, providers: this.#providers });
+    const { append } = new SentWrites({ ...peers, platform, settings });
+    const streamingNode = { ...peers.streamingNode, append };
+    const providers = this.#providers;
+    const methods = methodTable({ ...peers, streamingNode, platform, settings, access, logins, providers });
     const audit = new Audit(platform);
     const guard = settings.auth ? { logins, audit, definitions: peers.definitions } : undefined;
     const parts = {

@@ -5,24 +5,24 @@
 // Groups, openings and replays take turns, so none of them sees the log or a shard in the middle of another. Truncation and flushes run
 // beside them and rest on three bounds: what was applied here, what a shard has in no file yet, and what the catalog says it has.
 import { must } from '#base/assert.js';
-import { type Deferred, deferred, Mutex } from '#base/async.js';
+import { deferred, Mutex } from '#base/async.js';
 import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
 import type { FoundLog, WriteAheadLog } from '#platform/log.js';
 import { metaChangesMax } from '#platform/meta-check.js';
 import type { Platform } from '#platform/platform.js';
 import { LogRecord } from '#proto/elanus/data.js';
 import { type ChannelCheckpoint, CheckpointOutcome } from '#proto/elanus/roles.js';
+import { KnownWrites } from '#roles/streaming-node/writes/known-writes.js';
+import { groupSize, type Pending, reserveIds } from '#roles/streaming-node/writes/write-group.js';
 import { encodeLogRecord } from '#wal/log-record-bytes.js';
 import { checkWhole } from './log-agreement.js';
 import type { Shard } from './shard.js';
 import type { ShardChange } from './shard-change.js';
-import { idsNeeded, type ShardDraft } from './shard-draft.js';
+import type { ShardDraft } from './shard-draft.js';
 
 /** Between two attempts to open a log again whose disk failed, in ms. */
 const REOPEN_MS_MIN = 100;
 const REOPEN_MS_MAX = 5000;
-/** Bytes of one group commit; a single larger request goes alone. */
-const GROUP_BYTES_MAX = 32 * 1024 * 1024;
 /** Bytes waiting for the log before writers are refused. */
 const QUEUE_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -32,13 +32,6 @@ const ADVANCE_BYTES_MIN = 1 << 20;
 const ADVANCE_BYTES_EACH = 4096;
 /** As many as one transaction of the catalog takes. */
 const ADVANCE_AT_ONCE = metaChangesMax;
-
-interface Pending {
-  readonly shard: Shard;
-  readonly change: ShardChange;
-  readonly bytes: number;
-  readonly done: Deferred<bigint>;
-}
 
 interface Planned {
   readonly pending: Pending;
@@ -68,6 +61,7 @@ export class PhysicalChannel {
   readonly #held = new Map<string, bigint>();
   /** The checkpoint of each shard in the catalog. */
   readonly #checkpoints = new Map<Shard, bigint>();
+  readonly #known = new KnownWrites();
   readonly #turns = new Mutex();
   readonly #truncating = new Mutex();
   /** Every entry before it has taken effect in its shard. */
@@ -121,6 +115,7 @@ export class PhysicalChannel {
         // Records of dropped collections stay until the file goes; they have no shard any more.
         if (shard === undefined || lsn < shard.channel.checkpointLsn) continue;
         await shard.apply(record, lsn, true);
+        this.#known.note(record);
         records++;
       }
       for (const shard of shards) this.add(shard);
@@ -231,6 +226,7 @@ export class PhysicalChannel {
         for await (const { lsn, payload } of log.read(next)) {
           const record = LogRecord.decode(payload);
           await this.shards.get(record.vchannel)?.apply(record, lsn);
+          this.#known.note(record);
           next = lsn + 1n;
           recovered++;
         }
@@ -252,20 +248,13 @@ export class PhysicalChannel {
   }
 
   #takeGroup(): Pending[] {
-    let count = 0;
-    let bytes = 0;
-    for (const pending of this.#queue) {
-      if (count > 0 && bytes + pending.bytes > GROUP_BYTES_MAX) break;
-      bytes += pending.bytes;
-      count++;
-      if (count === 4096) break;
-    }
-    this.#queuedBytes -= bytes;
-    return this.#queue.splice(0, count);
+    const group = this.#queue.splice(0, groupSize(this.#queue));
+    for (const { bytes } of group) this.#queuedBytes -= bytes;
+    return group;
   }
 
   async #commit(group: readonly Pending[]): Promise<void> {
-    const refused = await this.#reserveIds(group);
+    const refused = await reserveIds(group);
     const firstTimestamp = await this.#parts.allocateTimestamps(group.length);
     const drafts = new Map<Shard, ShardDraft>();
     const planned: Planned[] = [];
@@ -275,6 +264,11 @@ export class PhysicalChannel {
         try {
           const why = refused.get(pending.shard);
           if (why !== undefined) throw why;
+          const earlier = this.#earlier(pending);
+          if (earlier !== undefined) {
+            pending.done.resolve(earlier);
+            continue;
+          }
           const draft = drafts.get(pending.shard) ?? pending.shard.draft();
           drafts.set(pending.shard, draft);
           planned.push({ pending, timestamp, records: draft.plan(pending.change, timestamp) });
@@ -288,17 +282,10 @@ export class PhysicalChannel {
     }
   }
 
-  /** @returns shards that got none, and why: their changes fail, those of others do not. */
-  async #reserveIds(group: readonly Pending[]): Promise<ReadonlyMap<Shard, ElanusError>> {
-    const counts = new Map<Shard, number>();
-    for (const { shard, change } of group) counts.set(shard, (counts.get(shard) ?? 0) + idsNeeded(change));
-    const refused = new Map<Shard, ElanusError>();
-    for (const [shard, count] of counts) {
-      await shard
-        .reserveIds(count)
-        .catch((error: unknown) => refused.set(shard, toElanusError(error, 'segment ids')));
-    }
-    return refused;
+  /** When the write was written, if it has come again. Asked within the turn: what came before it in the queue is in the log, or never will be. */
+  #earlier({ shard, change }: Pending): bigint | undefined {
+    if (change.kind !== 'write' || change.id === undefined) return undefined;
+    return this.#known.find(change.id, change.sentAfter ?? 0n, shard.channel);
   }
 
   /** One append for all, then each takes effect and is answered. A shard that could not apply a record answers with that. */
@@ -314,6 +301,7 @@ export class PhysicalChannel {
       for (const record of one.records) {
         const lsn = must(lsns[at++], 'number of a record');
         await shard.apply(record, lsn);
+        this.#known.note(record);
         end = lsn + 1n;
       }
       this.#appliedEnd = end;

@@ -1,6 +1,6 @@
 // Requests to a shard, and what it makes of them: segments, and deletes that no file holds yet.
 import type { GrowingState } from '#model/states/segment.js';
-import type { Column, ColumnBatch } from '#proto/elanus/data.js';
+import type { Column, ColumnBatch, WriteId } from '#proto/elanus/data.js';
 import type { SegmentData } from '#segment/segment-data.js';
 
 export type ShardChange =
@@ -12,6 +12,10 @@ export type ShardChange =
       /** Not 0n: the rows were made from rows read then, so none of the deleted keys may have been written or deleted since. */
       readonly unchangedSince?: bigint;
       readonly inserts: readonly { readonly partitionId: bigint; readonly rows: ColumnBatch }[];
+      /** Whoever sent it may send it again under this id. */
+      readonly id?: WriteId;
+      /** Not 0n: it may have been written already, but not before this time. */
+      readonly sentAfter?: bigint;
     }
   | { readonly kind: 'seal'; readonly segmentIds: readonly bigint[] }
   | { readonly kind: 'dropPartition'; readonly partitionId: bigint };

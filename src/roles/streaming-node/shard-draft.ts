@@ -94,6 +94,7 @@ export class ShardDraft {
       write: undefined,
       seal: undefined,
       dropPartition: undefined,
+      writeId: undefined,
       ...body,
     });
     switch (change.kind) {
@@ -121,6 +122,7 @@ export class ShardDraft {
         });
         const write = record({
           write: { deletedKeys: deletedKeys && ownColumn(deletedKeys), deletedPartitionId, inserts },
+          writeId: change.id,
         });
         this.#writes.push(change);
         // Its time is the last one before the write: who reads at the time of the write, between the two, would miss the write, and rest on rows that it changed.

@@ -152,7 +152,7 @@ export class StreamingNode {
     request: AppendRequest,
     { shard, physical }: OpenShard,
   ): Promise<{ readonly timestamp: bigint }> {
-    const { deletedKeys, deletedPartitionId, unchangedSince } = request;
+    const { deletedKeys, deletedPartitionId, unchangedSince, sentAfter, writeId: id } = request;
     const inserts = request.inserts.map(({ partitionId, rows }) => {
       if (rows === undefined) throw new ElanusError('missing_parameter', 'append: an insert without rows');
       return { partitionId, rows };
@@ -167,7 +167,15 @@ export class StreamingNode {
         (sum, { rows }) => sum + batchBytes(rows),
         deletedKeys === undefined ? 0 : columnBytes(deletedKeys),
       );
-      const change = { kind: 'write', deletedKeys, deletedPartitionId, unchangedSince, inserts } as const;
+      const again = id === undefined ? {} : { id, sentAfter };
+      const change = {
+        kind: 'write',
+        deletedKeys,
+        deletedPartitionId,
+        unchangedSince,
+        inserts,
+        ...again,
+      } as const;
       return { timestamp: await physical.submit(shard, change, sent) };
     } finally {
       memory.release();
