@@ -43,6 +43,17 @@ const owner = (
 ): Pick<UnownedChannel, 'state'> | Pick<OwnedChannel, 'state' | 'ownerServerId'> =>
   ownerServerId === 0n ? { state: 'unowned' } : { state: 'owned', ownerServerId };
 
+interface Offer {
+  readonly retryMs?: number;
+  /** Somebody waits for the channel, and hears when it does not come to be. */
+  readonly isWaitedFor?: boolean;
+}
+
+const isFinal = (error: unknown, isWaitedFor: boolean): boolean =>
+  !(error instanceof ElanusError) ||
+  error.spec.retry === 'never' ||
+  (isWaitedFor && error.key === 'wal_unavailable');
+
 export class ChannelOwners {
   readonly #parts: ChannelOwnersParts;
   readonly #epochs = new Mutex();
@@ -111,7 +122,9 @@ export class ChannelOwners {
       await catalog.save({ channels, guards: { epoch: true } });
     });
     // Outside the lock: a streaming-node that starts needs it to get its channels, and opens none before that.
-    await Promise.all(request.channelNames.map((vchannel) => this.#offerChannel(vchannel)));
+    await Promise.all(
+      request.channelNames.map((vchannel) => this.#offerChannel(vchannel, { isWaitedFor: true })),
+    );
   }
 
   /**
@@ -155,9 +168,12 @@ export class ChannelOwners {
 
   /**
    * Brings a channel to its owner. With none up, or when the call is lost, it is offered again later; opening twice changes nothing.
-   * @throws what the owner refuses for good
+   * @throws what the owner refuses for good; to whoever waits also that its log cannot be written, as on a full disk, which no waiting mends
    */
-  async #offerChannel(vchannel: string, retryMs = offerBackOff.minMs): Promise<void> {
+  async #offerChannel(
+    vchannel: string,
+    { retryMs = offerBackOff.minMs, isWaitedFor = false }: Offer = {},
+  ): Promise<void> {
     const { catalog, peers, platform } = this.#parts;
     const channel = catalog.channels.get(vchannel);
     if (channel === undefined || this.#closed) return;
@@ -177,20 +193,19 @@ export class ChannelOwners {
       if (!catalog.channels.has(vchannel)) await peers.streamingNode.closeChannel({ vchannel }, wait);
     } catch (error) {
       if (this.#closed) return;
-      const isLate = abort.signal.aborted;
-      if (!isLate && (!(error instanceof ElanusError) || error.spec.retry === 'never')) throw error;
+      if (!abort.signal.aborted && isFinal(error, isWaitedFor)) throw error;
       platform.logger.warn('channel_waits_for_owner', { vchannel, reason: messageOf(error), retryMs });
       platform.timers.after(
         retryMs,
-        () => void this.#offerLater(vchannel, longerPause(retryMs, offerBackOff)),
+        () => void this.#offerLater(vchannel, { retryMs: longerPause(retryMs, offerBackOff) }),
       );
     } finally {
       timer.cancel();
     }
   }
 
-  #offerLater(vchannel: string, retryMs = offerBackOff.minMs): Promise<void> {
-    return this.#offerChannel(vchannel, retryMs).catch((error: unknown) =>
+  #offerLater(vchannel: string, offer?: Offer): Promise<void> {
+    return this.#offerChannel(vchannel, offer).catch((error: unknown) =>
       this.#parts.platform.logger.error('channel_refused_by_owner', { vchannel, reason: messageOf(error) }),
     );
   }

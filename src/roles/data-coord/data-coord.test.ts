@@ -50,6 +50,19 @@ describe('channels', () => {
     });
     await expect(watch(refusing)).rejects.toMatchObject({ key: 'data_corrupt' });
   });
+  it('whose log cannot be written are refused to who creates them, and offered again after a start', async () => {
+    let offers = 0;
+    const full = async () => {
+      offers++;
+      throw new ElanusError('wal_unavailable', 'no space left on device');
+    };
+    const running = await fresh({ streamingNode: { openChannel: full } });
+    await expect(watch(running)).rejects.toMatchObject({ key: 'wal_unavailable' });
+    expect(offers).toBe(1);
+    const again = await restart(running, { streamingNode: { openChannel: full } });
+    await again.cluster.world.advance(10_000);
+    expect(offers).toBeGreaterThan(2);
+  });
   it('of a streaming-node that does not answer do not hold up the call for long', async () => {
     const deadlines: number[] = [];
     const running = await fresh({
