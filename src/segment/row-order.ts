@@ -3,8 +3,15 @@
 
 import { must } from '#base/assert.js';
 import type { ReadTime } from '#base/read-time.js';
+import { type JsonTexts, jsonOrder } from '#expr/evaluate/json/order-values.js';
 import { findColumn } from '#model/columns/column.js';
-import { type OrderColumn, orderColumn, type RowOrder, rowOrder } from '#model/columns/value-order.js';
+import {
+  type OrderColumn,
+  orderColumn,
+  type RowOrder,
+  rowOrder,
+  textsOfColumn,
+} from '#model/columns/value-order.js';
 import type { Pace } from '#platform/pace.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
 import type { OrderKey } from '#proto/elanus/roles.js';
@@ -13,6 +20,9 @@ import { orderColumnOf } from '#segment/fields/scalar-view.js';
 import { type Compare, selectFirstPaced, sortPaced } from './key-order.js';
 import { gatherMerged, type MergedKeys } from './merge-keys.js';
 import type { SegmentData } from './segment-data.js';
+
+/** Rows between two looks at the clock. */
+const ROWS_BETWEEN_LOOKS = 512;
 
 /** The order of a query, the primary key at its end. */
 export interface QueryOrder {
@@ -25,7 +35,7 @@ export function queryOrder(keys: readonly OrderKey[], primaryId: bigint): QueryO
   if (keys.length === 0) return undefined;
   const all = keys.some(({ fieldId }) => fieldId === primaryId)
     ? keys
-    : [...keys, { fieldId: primaryId, descending: false, nullsFirst: false }];
+    : [...keys, { fieldId: primaryId, descending: false, nullsFirst: false, path: [] }];
   return { keys: all, compare: rowOrder(all) };
 }
 
@@ -38,7 +48,7 @@ export interface FirstRows {
 }
 
 /** Visible rows that come first in the order. @throws cancelled, deadline_exceeded */
-export function firstRows(
+export async function firstRows(
   data: SegmentData,
   order: QueryOrder,
   { limit, readTs, passing, excluded }: FirstRows,
@@ -48,24 +58,94 @@ export function firstRows(
   const hidden = data.liveBitset(readTs).slice();
   if (passing !== undefined) hideOthers(hidden, passing);
   for (const row of excluded) hidden[row >> 3] = (hidden[row >> 3] as number) | (1 << (row & 7));
-  return selectFirstPaced(compareIn(data, order), { limit, hidden, rowCount }, pace);
+  const shown = function* (): Iterable<number> {
+    for (let row = 0; row < rowCount; row++)
+      if (((hidden[row >> 3] as number) & (1 << (row & 7))) === 0) yield row;
+  };
+  const compare = compareIn(order, await columnsOf(data, order, shown(), pace));
+  return selectFirstPaced(compare, { limit, hidden, rowCount }, pace);
 }
 
 /** The same rows in the order. @throws cancelled, deadline_exceeded */
-export const sortedInOrder = (
+export async function sortedInOrder(
   data: SegmentData,
   order: QueryOrder,
   rows: Uint32Array,
   pace: Pace,
-): Promise<Uint32Array> => sortPaced(rows.slice(), compareIn(data, order), pace);
-
-function compareIn(data: SegmentData, order: QueryOrder): Compare {
-  const columns = columnsOf(data, order);
-  return (a, b) => order.compare(columns, a, columns, b) || a - b;
+): Promise<Uint32Array> {
+  const compare = compareIn(order, await columnsOf(data, order, rows, pace));
+  return sortPaced(rows.slice(), compare, pace);
 }
 
-const columnsOf = (data: SegmentData, { keys }: QueryOrder): OrderColumn[] =>
-  keys.map(({ fieldId }) => orderColumnOf(data.scalars(fieldId)));
+const compareIn =
+  (order: QueryOrder, columns: readonly OrderColumn[]): Compare =>
+  (a, b) =>
+    order.compare(columns, a, columns, b) || a - b;
+
+/** @param rows that will be compared: of these alone JSON is read */
+const columnsOf = (
+  data: SegmentData,
+  order: QueryOrder,
+  rows: Iterable<number>,
+  pace: Pace,
+): Promise<readonly OrderColumn[]> => orderColumns(viewsOf(data, order), rows, pace);
+
+function viewsOf(data: SegmentData, { keys }: QueryOrder): (OrderColumn | JsonPart)[] {
+  const { rowCount } = data;
+  return keys.map(({ fieldId, path }) => {
+    const view = data.scalars(fieldId);
+    if (path.length === 0) return orderColumnOf(view);
+    const offsets = view?.offsets;
+    if (view === undefined || offsets === undefined) return orderColumn(undefined);
+    return { path, texts: { data: view.data, offsets, valid: view.valid }, rowCount };
+  });
+}
+
+/** Columns of rows that came from elsewhere, one a key. @throws cancelled, deadline_exceeded */
+export function orderColumnsOfBatch(
+  batch: ColumnBatch,
+  keys: readonly OrderKey[],
+  pace: Pace,
+): Promise<readonly OrderColumn[]> {
+  const { rowCount } = batch;
+  return orderColumns(
+    keys.map(({ fieldId, path }) => {
+      const column = findColumn(batch, fieldId);
+      if (path.length === 0 || column === undefined) return orderColumn(column);
+      return { path, texts: textsOfColumn(column), rowCount };
+    }),
+    Array(rowCount).keys(),
+    pace,
+  );
+}
+
+interface JsonPart {
+  readonly path: readonly string[];
+  readonly texts: JsonTexts;
+  readonly rowCount: number;
+}
+
+/** Views are taken before anything is awaited. @throws cancelled, deadline_exceeded */
+async function orderColumns(
+  parts: readonly (OrderColumn | JsonPart)[],
+  rows: Iterable<number>,
+  pace: Pace,
+): Promise<readonly OrderColumn[]> {
+  const reads: ((row: number) => void)[] = [];
+  const columns = parts.map((part) => {
+    if ('kind' in part) return part;
+    const { column, read } = jsonOrder(part.path, part.texts, part.rowCount);
+    reads.push(read);
+    return column;
+  });
+  if (reads.length === 0) return columns;
+  let count = 0;
+  for (const row of rows) {
+    for (const read of reads) read(row);
+    if (++count % ROWS_BETWEEN_LOOKS === 0 && pace.isDue) await pace.rest();
+  }
+  return columns;
+}
 
 /** Rows of several places in one order. Each place's rows are in it already. */
 interface RowList {
@@ -73,9 +153,6 @@ interface RowList {
   readonly length: number;
   readonly rowAt: (at: number) => number;
 }
-
-/** Rows between two looks at the clock. */
-const ROWS_BETWEEN_LOOKS = 512;
 
 /** At most `limit` rows. Of equal rows those of the earlier list come first. @throws cancelled, deadline_exceeded */
 async function mergeRows(
@@ -115,22 +192,21 @@ async function mergeRows(
 }
 
 /** Rows chosen in segments, put together. @throws cancelled, deadline_exceeded */
-export const mergeChosen = (
+export async function mergeChosen(
   segments: readonly { readonly data: SegmentData; readonly rows: Uint32Array }[],
   order: QueryOrder,
   limit: number,
   pace: Pace,
-): Promise<MergedKeys> =>
-  mergeRows(
-    segments.map(({ data, rows }) => ({
-      columns: columnsOf(data, order),
-      length: rows.length,
-      rowAt: (at) => rows[at] as number,
-    })),
-    order,
-    limit,
-    pace,
-  );
+): Promise<MergedKeys> {
+  // The views of all segments before anything is awaited.
+  const viewed = segments.map(({ data, rows }) => ({ views: viewsOf(data, order), rows }));
+  const lists: RowList[] = [];
+  for (const { views, rows } of viewed) {
+    const columns = await orderColumns(views, rows, pace);
+    lists.push({ columns, length: rows.length, rowAt: (at) => rows[at] as number });
+  }
+  return mergeRows(lists, order, limit, pace);
+}
 
 /** Batches in the order as one, without the first `skip` rows. Their keys differ. @throws cancelled, deadline_exceeded */
 export async function mergeBatchesInOrder(
@@ -141,17 +217,12 @@ export async function mergeBatchesInOrder(
 ): Promise<ColumnBatch> {
   const found = batches.filter(({ rowCount }) => rowCount > 0);
   if (found.length === 0) return { rowCount: 0, columns: [] };
-  const merged = await mergeRows(
-    found.map((batch) => ({
-      columns: order.keys.map(({ fieldId }) =>
-        orderColumn(must(findColumn(batch, fieldId), `order by column ${fieldId}`)),
-      ),
-      length: batch.rowCount,
-      rowAt: (at) => at,
-    })),
-    order,
-    limit,
-    pace,
-  );
+  const lists: RowList[] = [];
+  for (const batch of found) {
+    for (const { fieldId } of order.keys) must(findColumn(batch, fieldId), `order by column ${fieldId}`);
+    const columns = await orderColumnsOfBatch(batch, order.keys, pace);
+    lists.push({ columns, length: batch.rowCount, rowAt: (at) => at });
+  }
+  const merged = await mergeRows(lists, order, limit, pace);
   return gatherMerged(found, merged, skip, pace);
 }

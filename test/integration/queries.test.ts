@@ -3,7 +3,12 @@ import { DataType, type RowData } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failureOf, keyField, mustSucceed, openWorld, vectorField, vectorOf, type World } from './support.js';
 
+type Tag = number | string | boolean | object | null | undefined;
+
 interface Row {
+  /** A dynamic key. */
+  readonly tag: Tag;
+  readonly doc: { readonly in: { readonly tag: Tag } } | null;
   readonly id: number;
   readonly price: number;
   readonly stock: number | null;
@@ -12,8 +17,13 @@ interface Row {
 }
 
 const colours = ['red', 'green', 'blue', 'Ångström', 'ängel'];
+/** Values of every kind, and of most of them several rows. */
+const tagOf = (id: number): Tag =>
+  [(id % 40) - 20, id / 8, `t${id % 30}`, 'say "é"', id % 2 === 0, null, undefined, [id], { id }][id % 9];
 const rowOf = (id: number, price = (id * 37) % 101): Row => ({
   id,
+  tag: tagOf(id),
+  doc: id % 11 === 0 ? null : { in: { tag: tagOf(id + 4) } },
   price,
   stock: id % 5 === 0 ? null : id % 7,
   name: colours[id % colours.length] as string,
@@ -78,6 +88,14 @@ describe('queries', () => {
     const byText = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
     const nullsLast = (a: number | null, b: number | null): number =>
       a === null || b === null ? Number(a === null) - Number(b === null) : a - b;
+    const rank = (tag: Tag): number => ['boolean', 'number', 'string'].indexOf(typeof tag);
+    /** What has no order is null. */
+    const byTag = (a: Tag, b: Tag): number => {
+      if (rank(a) < 0 || rank(b) < 0) return Number(rank(a) < 0) - Number(rank(b) < 0);
+      if (rank(a) !== rank(b)) return rank(a) - rank(b);
+      return typeof a === 'string' && typeof b === 'string' ? byText(a, b) : Number(a) - Number(b);
+    };
+    const inDoc = ({ doc }: Row): Tag => doc?.in.tag;
     const orders: readonly (readonly [string | (string | object)[], (a: Row, b: Row) => number])[] = [
       ['price:asc', (a, b) => a.price - b.price],
       ['price:desc', (a, b) => b.price - a.price],
@@ -93,6 +111,10 @@ describe('queries', () => {
       ],
       [[{ field: 'at', order: 'asc' }, 'id:desc'], (a, b) => byText(a.at, b.at) || b.id - a.id],
       ['id:desc', (a, b) => b.id - a.id],
+      ['tag', (a, b) => byTag(a.tag, b.tag)],
+      ['$meta["tag"]:desc,price', (a, b) => byTag(b.tag, a.tag) || a.price - b.price],
+      ['doc["in"]["tag"],tag:descending', (a, b) => byTag(inDoc(a), inDoc(b)) || byTag(b.tag, a.tag)],
+      ['absent,price:desc', (a, b) => b.price - a.price],
       ['id', (a, b) => a.id - b.id],
     ];
 
@@ -148,7 +170,9 @@ describe('queries', () => {
       ['vector:asc', 1100, 'order by field vector has unsupported data type FloatVector'],
       ['doc', 1100, 'order by field doc has unsupported data type JSON'],
       ['list', 1100, 'order by field list has unsupported data type Array'],
-      ['colour', 65535, 'field colour not exist'],
+      ['$meta', 65535, 'field $meta not exist'],
+      ['price["a"]', 1100, 'order by field price has data type Int64, which has no paths'],
+      ['tag + 1', 1100, 'cannot parse json path'],
       ['price:up', 1100, 'order by field price has an invalid direction "up"'],
     ])('%s is refused', async (order, code, reason) => {
       const failure = await failureOf(() =>

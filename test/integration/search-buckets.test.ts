@@ -61,7 +61,7 @@ describe('searches', () => {
         .map(({ id }) => id),
     );
     for (const [order, text] of [
-      ['absent', 'field absent not exist'],
+      ['$meta', 'field $meta not exist'],
       ['doc', 'unsupported data type'],
       ['n:up', 'invalid direction'],
     ])

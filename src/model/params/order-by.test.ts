@@ -10,6 +10,7 @@ const types = {
   doc: DataType.JSON,
   list: DataType.Array,
   v: DataType.FloatVector,
+  $meta: DataType.JSON,
 };
 const schema = CollectionSchema.fromPartial({
   name: 'c',
@@ -18,18 +19,35 @@ const schema = CollectionSchema.fromPartial({
     name,
     dataType,
     isPrimaryKey: name === 'id',
+    isDynamic: name === '$meta',
   })),
 });
+/** Filters have the real one. */
+const readPath = (field: { readonly name: string; readonly isDynamic: boolean }, text: string): string[] => {
+  const [name = '', ...steps] = text
+    .split(/\[["']|["']\]\[["']|["']\]/)
+    .slice(0, text.includes('[') ? -1 : 1);
+  return name === field.name || name === '$meta' ? steps : [name, ...steps];
+};
 const keysOf = (text: string) =>
-  orderKeys(schema, parseOrderTerms(text)).map(({ fieldId, descending, nullsFirst }) =>
-    [Number(fieldId), descending ? 'desc' : 'asc', nullsFirst ? 'first' : 'last'].join(' '),
+  orderKeys(schema, parseOrderTerms(text), readPath).map(({ fieldId, descending, nullsFirst, path }) =>
+    [Number(fieldId), ...path, descending ? 'desc' : 'asc', nullsFirst ? 'first' : 'last'].join(' '),
   );
+
+it('of a schema without a dynamic field takes no keys', () => {
+  const plain = CollectionSchema.create({ ...schema, fields: schema.fields.slice(0, 6) });
+  expect(() => orderKeys(plain, parseOrderTerms('nothing'), readPath)).toThrow('field nothing not exist');
+});
 
 describe('order by', () => {
   it.each([
     ['n', ['101 asc last']],
     ['n:desc', ['101 desc first']],
     [' n : DESC , name:Asc', ['101 desc first', '102 asc last']],
+    ['n:ascending,name:Descending', ['101 asc last', '102 desc first']],
+    ['doc["a"]["b"]:desc', ['103 a b desc first']],
+    ['key,other["x,y:z"]:desc', ['106 key asc last', '106 other x,y:z desc first']],
+    ['$meta["key"]', ['106 key asc last']],
     ['n:asc:nulls_first,name:desc:NULLS_LAST', ['101 asc first', '102 desc last']],
     ['n,id:desc,name', ['101 asc last', '100 desc first']],
     // Key order is the order that rows have anyway.
@@ -44,7 +62,9 @@ describe('order by', () => {
     ['v:asc', 1100, 'order by field v has unsupported data type FloatVector'],
     ['doc', 1100, 'order by field doc has unsupported data type JSON'],
     ['list:desc', 1100, 'order by field list has unsupported data type Array'],
-    ['nothing', 65535, 'field nothing not exist'],
+    ['$meta', 65535, 'field $meta not exist'],
+    ['n["a"]', 1100, 'order by field n has data type Int32, which has no paths'],
+    ['key,$meta["key"]', 1100, 'comes twice'],
     ['n:up', 1100, 'invalid direction "up"'],
     ['n:asc:first', 1100, 'invalid null order "first"'],
     ['n:asc:nulls_last:x', 1100, 'invalid null order'],

@@ -1,7 +1,7 @@
 // Groups of the rows of segments, and groups of several places made one.
 import { must } from '#base/assert.js';
 import { concatBatches, findColumn, gatherColumn } from '#model/columns/column.js';
-import { type OrderColumn, orderColumn } from '#model/columns/value-order.js';
+import { orderColumn, type PlainOrderColumn } from '#model/columns/value-order.js';
 import type { Pace } from '#platform/pace.js';
 import type { Column, ColumnBatch } from '#proto/elanus/data.js';
 import type { Aggregation } from '#proto/elanus/roles.js';
@@ -41,7 +41,7 @@ export async function aggregateRows(
   const { rowCount } = data;
   const gather = (fieldId: bigint, rows: Uint32Array): Column =>
     must(data.fetch(rows, [fieldId]).columns[0], `column of field ${fieldId}`);
-  const columnOf = (fieldId: bigint): OrderColumn => orderColumnOf(data.scalars(fieldId));
+  const columnOf = (fieldId: bigint): PlainOrderColumn => orderColumnOf(data.scalars(fieldId));
   const accumulators = aggregation.calls.map((call, at): Accumulator => {
     const op = opOf(call);
     const { fieldId } = call;

@@ -1,6 +1,6 @@
 // Numbers of groups: rows with equal values of some columns get the same number, in the order in which the groups are met.
 import { ANSWER_BYTES_MAX, answerTooLarge } from '#model/answer-bounds.js';
-import { type OrderColumn, textBytesAt } from '#model/columns/value-order.js';
+import { type PlainOrderColumn, textBytesAt } from '#model/columns/value-order.js';
 import { GROUPS_MAX, tooManyGroups } from './aggregation.js';
 
 const decoder = new TextDecoder('latin1');
@@ -10,13 +10,13 @@ type Value = number | bigint | string | null;
 export class GroupTable {
   /** By group: the row that it was met with. */
   readonly firstRows: number[] = [];
-  readonly #columns: readonly OrderColumn[];
+  readonly #columns: readonly PlainOrderColumn[];
   readonly #groups = new Map<Value, number>();
   /** The texts of all groups, in bytes. */
   #textBytes = 0;
 
   /** @param columns none: every row is in group 0 */
-  constructor(columns: readonly OrderColumn[]) {
+  constructor(columns: readonly PlainOrderColumn[]) {
     this.#columns = columns;
   }
 
@@ -50,7 +50,7 @@ export class GroupTable {
 }
 
 /** Texts come as bytes, a character each: equal bytes are equal texts. */
-function valueAt(column: OrderColumn, row: number): Value {
+function valueAt(column: PlainOrderColumn, row: number): Value {
   const { valid } = column;
   if (valid !== undefined && valid.length > 0 && valid[row] === 0) return null;
   switch (column.kind) {

@@ -1,7 +1,7 @@
 // A scalar column as readers see it that go column by column, filters above all: typed views of the storage for a range of rows, without a
 // copy. A view is good for the turn in which it was taken and stays readable after it: rows never change once they are written, and rows
 // that come later move the column to new arrays or lie behind the view.
-import type { OrderColumn } from '#model/columns/value-order.js';
+import type { PlainOrderColumn } from '#model/columns/value-order.js';
 import { DataType } from '#model/schema/data-type.js';
 
 /** Arrays of values of fixed width. Bool has a byte a value, 0 or 1. */
@@ -68,7 +68,7 @@ function valuesOf(dataType: number, { buffer }: Uint8Array, begin: number, count
 }
 
 /** Undefined: the segment has no such column, its rows are null there. */
-export function orderColumnOf(view: ScalarView | undefined): OrderColumn {
+export function orderColumnOf(view: ScalarView | undefined): PlainOrderColumn {
   if (view === undefined) return { kind: 'none', valid: undefined };
   const { values, data, offsets, valid } = view;
   if (offsets !== undefined) return { kind: 'text', data, offsets, valid };

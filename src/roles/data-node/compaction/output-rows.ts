@@ -70,7 +70,7 @@ export function rowsBySource({ sources }: OutputRows, sourceCount: number): read
 
 /** Places of the rows that stay, counted over all sources, in the order of a field's values; rows of equal values as they were. */
 export function sortedPlaces(kept: readonly Uint32Array[], values: readonly OrderColumn[]): Uint32Array {
-  const compare = rowOrder([{ fieldId: 0n, descending: false, nullsFirst: true }]);
+  const compare = rowOrder([{ descending: false, nullsFirst: true }]);
   const places: { readonly source: OrderColumn; readonly row: number; readonly at: number }[] = [];
   for (const [index, rows] of kept.entries()) {
     const source = values[index];

@@ -62,7 +62,7 @@ export function aggregateFields(
   );
   const terms = orderTerms(results, grouped, orderBy);
   const columns = terms.map(({ result }) => orderColumn(result.column));
-  const compare = rowOrder(terms.map(({ term }) => ({ fieldId: 0n, ...term })));
+  const compare = rowOrder(terms.map(({ term }) => term));
   const rows = Uint32Array.from({ length: rowCount }, (_, row) => row)
     .sort((a, b) => compare(columns, a, columns, b))
     .slice(offset, offset + limit);

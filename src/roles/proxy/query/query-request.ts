@@ -1,5 +1,6 @@
 // Step 1 of a query: the request, parsed and checked once into a value that the other steps trust.
 import { ElanusError } from '#base/errors.js';
+import { readJsonPath } from '#expr/json-path.js';
 import { type AggregateQuery, aggregateQuery } from '#model/params/aggregates.js';
 import { type OrderTerm, orderKeys } from '#model/params/order-by.js';
 import { type OutputFields, resolveOutputFields } from '#model/params/output-fields.js';
@@ -78,7 +79,8 @@ export async function checkQuery(
       'empty expression should be used with limit: invalid parameter',
     );
   }
-  const orderBy = output.isCount || aggregates !== undefined ? [] : orderKeys(schema, params.orderBy);
+  const orderBy =
+    output.isCount || aggregates !== undefined ? [] : orderKeys(schema, params.orderBy, readJsonPath);
   if (params.isIterator && (orderBy.length > 0 || aggregates !== undefined))
     throw new ElanusError(
       'invalid_parameter',

@@ -1,6 +1,7 @@
 // What a search asks, apart from its vectors and filter: parsed and checked against the collection and its index. Clients send the same
 // parameters with every search, so plans are kept, by collection record (a changed definition is another record) and by their text.
 import { must } from '#base/assert.js';
+import { readJsonPath } from '#expr/json-path.js';
 import { storedBuildParams } from '#model/params/index-params.js';
 import { isIndexType } from '#model/params/index-types.js';
 import { orderOfFields } from '#model/params/order-by.js';
@@ -94,7 +95,7 @@ function planSearch(
     ofElements: isList && !ofLists,
     topK,
     output,
-    order: checkOrder(orderOfFields(schema, params.orderBy), params),
+    order: checkOrder(orderOfFields(schema, params.orderBy, readJsonPath), params),
     grouping:
       params.grouping && checkGrouping(groupingOf(schema, params.grouping), params, isList && !ofLists),
     page: params.iterator && iteratorPage(params.iterator, params),

@@ -1,5 +1,6 @@
 // Step 1 of a hybrid search: several searches and how their hits become one list, parsed and checked once.
 import { ElanusError } from '#base/errors.js';
+import { readJsonPath } from '#expr/json-path.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
 import { parseGrouping } from '#model/params/grouping-params.js';
 import { orderOfFields } from '#model/params/order-by.js';
@@ -72,7 +73,7 @@ export async function checkHybrid(
       'not support hybrid search with highlight now; leave the highlighter out of its searches: invalid parameter',
     );
   const grouping = hybridGrouping(collection.schema, sent, legs);
-  const order = orderOfFields(collection.schema, orderTerms(sent));
+  const order = orderOfFields(collection.schema, orderTerms(sent), readJsonPath);
   const queryCount = sameQueryCount(legs);
   checkResultEntries(
     queryCount,

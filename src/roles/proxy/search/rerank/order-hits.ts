@@ -1,12 +1,12 @@
 // The order of the hits of a page by the values of fields. Which hits are on the page is a matter of their scores.
-import { findColumn } from '#model/columns/column.js';
-import { orderColumn, rowOrder } from '#model/columns/value-order.js';
+import { rowOrder } from '#model/columns/value-order.js';
 import type { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { OrderKey } from '#proto/elanus/roles.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { fetchRows } from '#roles/proxy/reads/fetch-rows.js';
 import type { AnswerForm } from '#roles/proxy/search/ranked.js';
+import { orderColumnsOfBatch } from '#segment/row-order.js';
 import { withRowKeys } from '#segment/search/element-keys.js';
 import type { Hits } from '#segment/search/hits.js';
 import { pickHits } from '#segment/search/merge-hits.js';
@@ -52,9 +52,9 @@ export async function hitOrder(
   const { vchannels } = form.collection.record;
   const { fieldID: fieldId, dataType } = form.primary;
   const addresses = withRowKeys(hits, { fieldId, dataType });
-  const fieldIds = order.map((key) => key.fieldId);
+  const fieldIds = [...new Set(order.map((key) => key.fieldId))];
   const rows = await fetchRows(parts, { vchannels, addresses, fieldIds, kind: 'search' }, pace, context);
-  const columns = fieldIds.map((id) => orderColumn(findColumn(rows, id)));
+  const columns = await orderColumnsOfBatch(rows, order, pace);
   const compare = rowOrder(order);
   return (a, b) => compare(columns, a, columns, b);
 }
