@@ -27,7 +27,7 @@ import {
   vector,
 } from './bad-input-cases.js';
 import { connectRaw, type RawClient, unaryMethods } from './raw-client.js';
-import { connect, type keyField, mustSucceed, openWorld, type World } from './support.js';
+import { connect, failureOf, type keyField, mustSucceed, openWorld, type World } from './support.js';
 
 describe('bad inputs', () => {
   let world: World;
@@ -131,6 +131,34 @@ describe('bad inputs', () => {
   afterAll(async () => {
     raw.close();
     await world.close();
+  });
+
+  test('an index on what is no field says so in the names that the client knows', async () => {
+    const { client } = world;
+    const index = { collection_name: 'edges', field_name: 'nothing', index_type: 'HNSW', metric_type: 'L2' };
+    const { reason } = await failureOf(() => client.createIndex(index));
+    expect(reason).toContain(
+      'cannot create index on non-exist field: nothing; collection edges has the fields id, v,',
+    );
+    expect(reason).not.toContain('$meta');
+    // As some clients ask: by the name of an index in the place of the field.
+    const field_name = 'v_by_name';
+    await mustSucceed(
+      client.createIndex({
+        collection_name: 'edges',
+        field_name: 'name',
+        index_name: field_name,
+        index_type: 'INVERTED',
+      }),
+    );
+    const { index_descriptions: found } = await client.describeIndex({
+      collection_name: 'edges',
+      field_name,
+    });
+    expect(found.map(({ index_name, field_name: of }) => [index_name, of])).toEqual([[field_name, 'name']]);
+    await mustSucceed(
+      client.dropIndex({ collection_name: 'edges', field_name: 'name', index_name: field_name }),
+    );
   });
 
   describe('names and schemas', () => {

@@ -171,6 +171,17 @@ describe('filters', () => {
     expect(await idsOf('membership_match(id, {set}, type=roaring)', ages)).toEqual(
       idsWhere(({ id }) => [3, 5, 40].includes(id)),
     );
+    const rest = await fetch(`http://${world.database.address}/v2/vectordb/entities/query`, {
+      method: 'POST',
+      body: JSON.stringify({
+        collectionName: 'c',
+        filter: 'membership_match(age, {set}, type=roaring)',
+        exprParams: { set: { bytesVal: Buffer.from(ages).toString('base64') } },
+        outputFields: ['id'],
+      }),
+    });
+    const { data } = (await rest.json()) as { data: { id: number }[] };
+    expect(data.map(({ id }) => id)).toEqual(idsWhere(isAge));
     // One in ten thousand of other values may pass; these do not.
     const names = buildBloomFilter(['mail-1', 'page-2', 'note-299', 'nobody'], 0.0001);
     const isName = ({ name }: Row): boolean => ['mail-1', 'page-2', 'note-299'].includes(name);

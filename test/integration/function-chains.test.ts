@@ -153,6 +153,52 @@ describe('function chains', () => {
     );
   });
 
+  it('is the same over REST', async () => {
+    const ask = async (
+      functionChains: unknown,
+    ): Promise<{ code: number; message?: string; data?: object[] }> => {
+      const body = {
+        collectionName: COLLECTION,
+        annsField: 'dense',
+        data: queries(),
+        limit: 8,
+        functionChains,
+      };
+      const url = `http://${world.database.address}/v2/vectordb/entities/search`;
+      return (await (await fetch(url, { method: 'POST', body: JSON.stringify(body) })).json()) as never;
+    };
+    const chain = chainOf(combine('sum', '$score', 'n'), sort('sum', false, '$id'), {
+      op: 'map',
+      outputs: ['$score'],
+      expr: { name: 'round_decimal', args: [column('sum')], params: { decimal: whole(2) } },
+    });
+    const wanted = (await hitsOf(requestOf(chain, 8))).flat();
+    const ops = [
+      {
+        op: 'map',
+        outputs: ['sum'],
+        expr: { name: 'num_combine', args: ['$score', { column: 'n' }], params: { mode: 'sum' } },
+      },
+      { op: 'sort', params: { column: 'sum', desc: false, tie_break_col: '$id' } },
+      {
+        op: 'map',
+        outputs: ['$score'],
+        expr: { name: 'round_decimal', args: ['sum'], params: { decimal: 2 } },
+      },
+    ];
+    for (const more of [{}, { stage: 'L2_RERANK' }, { stage: 'FunctionChainStageL2Rerank' }]) {
+      const { data } = await ask([{ ...more, ops }]);
+      expect(data).toEqual(
+        wanted.map(({ id, score }) => expect.objectContaining({ id, distance: expect.closeTo(score, 4) })),
+      );
+    }
+    expect(await ask([{ stage: 'L3', ops }])).toMatchObject({
+      code: 1801,
+      message: expect.stringContaining('no stage L3'),
+    });
+    expect(await ask([{ ops: [{ op: 'limit', params: { limit: 0.5 } }] }])).toMatchObject({ code: 1100 });
+  });
+
   it('sorts by texts and truths, and puts nulls last both ways', async () => {
     const ordered = async (name: 'tag' | 'flag' | 'maybe', desc: boolean) =>
       (await hitsOf(requestOf(chainOf(sort(name, desc, '$id')), 20))).map((page) => page.map(({ id }) => id));
@@ -196,6 +242,13 @@ describe('function chains', () => {
     );
     expect(answer.status).toMatchObject({ code: 1100 });
     expect(answer.status?.reason).toContain('not supported for hybrid search yet');
+    const whole = HybridSearchRequest.fromPartial({
+      ...{ collectionName: COLLECTION, requests: [requestOf(chain, 5, { functionChains: [] })] },
+      ...{ rankParams: hybrid.rankParams, functionChains: [chain] },
+    });
+    expect(
+      SearchResults.decode(await raw.call('HybridSearch', HybridSearchRequest.encode(whole).finish())).status,
+    ).toMatchObject({ code: 1100, reason: answer.status?.reason });
   });
 
   it('says which row makes no number', async () => {

@@ -2,8 +2,12 @@
 // with the query.
 import { DataType, FunctionType } from '@zilliz/milvus2-sdk-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { decodeInt64s } from '#model/columns/packed-array.js';
+import { SearchRequest, SearchResults } from '#proto/milvus/milvus.js';
+import { FunctionChainStage } from '#proto/milvus/schema.js';
 import { open } from '#server/open.js';
 import { type FakeProviders, openFakeProviders } from '../support/fake-providers.js';
+import { connectRaw, placeholderGroup } from './raw-client.js';
 import { connect, mustSucceed, type World } from './support.js';
 
 const TEXTS = ['zzzz', 'abcdef', 'abc', 'ab'];
@@ -79,6 +83,64 @@ describe('hits that a model ranks', () => {
     output_field_names: [],
     params: { reranker: 'model', queries: ['abcdef'], ...params },
   });
+  test('scores hits in a step of a function chain', async () => {
+    const text = (value: string) => ({ value: { $case: 'stringValue', value } }) as const;
+    const listOf = (texts: readonly string[]) =>
+      ({ value: { $case: 'arrayValue', value: { values: texts.map(text) } } }) as const;
+    const request = (args: string, queries: readonly string[]) =>
+      SearchRequest.fromPartial({
+        collectionName: 'c',
+        nq: 2n,
+        searchInput: {
+          $case: 'placeholderGroup',
+          value: placeholderGroup([
+            [0, 0],
+            [0, 0],
+          ]),
+        },
+        searchParams: [{ key: 'topk', value: '4' }],
+        functionChains: [
+          {
+            stage: FunctionChainStage.FunctionChainStageL2Rerank,
+            ops: [
+              {
+                op: 'map',
+                outputs: ['$score'],
+                expr: {
+                  name: 'rerank_model',
+                  args: [{ arg: { $case: 'column', value: { name: args } } }],
+                  params: { queries: listOf(queries), provider: text('tei') },
+                },
+              },
+              { op: 'sort', params: { column: text('$score') } },
+            ],
+          },
+        ],
+      });
+    const raw = connectRaw(world.database.address);
+    const ask = async (asked: SearchRequest) =>
+      SearchResults.decode(await raw.call('Search', SearchRequest.encode(asked).finish()));
+    try {
+      const { results, status } = await ask(request('text', ['abcdef', 'zz']));
+      expect(status?.reason).toBe('');
+      const ids = results?.ids?.idField;
+      const packed = ids?.$case === 'intId' ? ids.value.data : new Uint8Array();
+      const keys = new BigInt64Array(decodeInt64s(packed, 'keys').buffer);
+      const found = Array.from(keys, (id) => TEXTS[Number(id)]);
+      expect(found).toEqual(['abcdef', 'abc', 'ab', 'zzzz', 'zzzz', 'abcdef', 'abc', 'ab']);
+      expect(providers.asked).toHaveLength(2);
+      // Rows without a text are not sent, and have no score.
+      expect((await ask(request('maybe', ['a', 'b']))).status?.reason).toBe('');
+      expect(providers.asked).toHaveLength(2);
+      expect((await ask(request('text', ['a']))).status).toMatchObject({
+        code: 1100,
+        reason: expect.stringContaining('nq must equal to queries size'),
+      });
+    } finally {
+      raw.close();
+    }
+  });
+
   const search = async (rerank: object, more: object = {}) => {
     const { results, status } = await world.client.search({
       collection_name: 'c',

@@ -174,7 +174,7 @@ export const requestFields = {
     outputFields: 'used',
     functionScore: 'used',
     namespace: 'used',
-    functionChains: { refused: 'function chains are not supported' },
+    functionChains: 'used',
   },
   flush: { base, dbName: 'used', collectionNames: 'used' },
   flushAll: { base, dbName: 'used', flushTargets: 'used' },

@@ -1,5 +1,6 @@
 // What a step of a function chain computes of its arguments.
 import { ElanusError } from '#base/errors.js';
+import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { ChainParams } from './chain-params.js';
 import type { Decay } from './rerankers.js';
 
@@ -11,11 +12,21 @@ export type CombineMode = (typeof MODES)[number];
 
 export type DecayCurve = Pick<Decay, 'shape' | 'origin' | 'scale' | 'offset' | 'decay'>;
 
-export type ChainExpr =
+export type NumberExpr =
   /** Weights, one an argument, where the mode is weighted; else empty. */
   | { readonly kind: 'combine'; readonly mode: CombineMode; readonly weights: readonly number[] }
   | { readonly kind: 'decay'; readonly curve: DecayCurve }
   | { readonly kind: 'round'; readonly decimals: number };
+
+/** A service scores a text of each hit for the query of its search. */
+export interface ModelExpr {
+  readonly kind: 'model';
+  readonly queries: readonly string[];
+  /** What the service is asked, as it was sent. */
+  readonly params: readonly KeyValuePair[];
+}
+
+export type ChainExpr = NumberExpr | ModelExpr;
 
 const SHAPES = ['gauss', 'exp', 'linear'] as const;
 const DECIMALS_MAX = 6;
@@ -30,17 +41,16 @@ export function chainExpr(name: string, kinds: readonly ChainKind[], params: Cha
     case 'round_decimal':
       return roundOf(kinds, params);
     case 'rerank_model':
-      throw new ElanusError(
-        'unsupported',
-        'rerank_model is not supported in function chains in this version; use the model reranker of function_score',
-      );
+      return modelOf(kinds, params);
     case 'xgboost':
       throw new ElanusError(
         'unsupported',
         'xgboost is not supported in this version: models of trees are not read',
       );
     default:
-      return params.refuse('unsupported function chain expression; use num_combine, decay or round_decimal');
+      return params.refuse(
+        'unsupported function chain expression; use num_combine, decay, round_decimal or rerank_model',
+      );
   }
 }
 
@@ -75,6 +85,15 @@ function decayOf(kinds: readonly ChainKind[], params: ChainParams): ChainExpr {
   if (!(scale > 0 && offset >= 0 && decay > 0 && decay < 1))
     params.refuse('decay requires scale > 0, offset >= 0, and 0 < decay < 1');
   return { kind: 'decay', curve: { shape, origin, scale, offset, decay } };
+}
+
+function modelOf(kinds: readonly ChainKind[], params: ChainParams): ChainExpr {
+  if (kinds.length !== 1 || kinds[0] !== 'text')
+    params.refuse('rerank_model requires exactly one text argument');
+  const queries = params.texts('queries') ?? [];
+  if (queries.length === 0 || queries.includes(''))
+    params.refuse('rerank_model queries must be a non-empty list of strings');
+  return { kind: 'model', queries, params: params.rest() };
 }
 
 function roundOf(kinds: readonly ChainKind[], params: ChainParams): ChainExpr {

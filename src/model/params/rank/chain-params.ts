@@ -1,5 +1,6 @@
 // Parameters of a step of a function chain, each read once; those that nobody read are refused.
 import { refuse } from '#model/params/request-params.js';
+import type { KeyValuePair } from '#proto/milvus/common.js';
 import type { FunctionParamValue } from '#proto/milvus/schema.js';
 
 export class ChainParams {
@@ -48,6 +49,32 @@ export class ChainParams {
     if (value === undefined) return undefined;
     if (value.$case !== 'arrayValue') return this.refuse(`${name} must be a list of numbers`);
     return value.value.values.map((one) => this.#finite(name, one.value));
+  }
+
+  texts(name: string): string[] | undefined {
+    const value = this.#take(name);
+    if (value === undefined) return undefined;
+    if (value.$case !== 'arrayValue') return this.refuse(`${name} must be a list of strings`);
+    return value.value.values.map(({ value: one }) =>
+      one?.$case === 'stringValue' ? one.value : this.refuse(`${name} must be a list of strings`),
+    );
+  }
+
+  /** Those that nobody read, as the pairs of texts that functions of schemas and searches have. */
+  rest(): KeyValuePair[] {
+    const names = [...this.#sent.keys()];
+    return names.map((name) => {
+      const value = this.#take(name);
+      switch (value?.$case) {
+        case 'boolValue':
+        case 'int64Value':
+        case 'doubleValue':
+        case 'stringValue':
+          return { key: name, value: String(value.value) };
+        default:
+          return this.refuse(`${name.slice(0, 64)} must be a text, a number or a boolean`);
+      }
+    });
   }
 
   refuse(why: string): never {

@@ -13,7 +13,7 @@ import {
   type FunctionChainOp,
   FunctionChainStage,
 } from '#proto/milvus/schema.js';
-import { type ChainExpr, type ChainKind, chainExpr } from './chain-expr.js';
+import { type ChainKind, chainExpr, type ModelExpr, type NumberExpr } from './chain-expr.js';
 import { ChainParams } from './chain-params.js';
 
 export const CHAIN_SCORE = '$score';
@@ -28,8 +28,9 @@ export type ChainStep =
       readonly kind: 'map';
       readonly output: string;
       readonly args: readonly ChainArg[];
-      readonly expr: ChainExpr;
+      readonly expr: NumberExpr;
     }
+  | { readonly kind: 'model'; readonly output: string; readonly column: string; readonly model: ModelExpr }
   | {
       readonly kind: 'sort';
       readonly column: string;
@@ -65,6 +66,15 @@ export function parseFunctionChains(
       `function chain[0] has ${length} ops, expected 1 to ${STEPS_MAX}: it must contain at least one op`,
     );
   return new ChainReader(schema).read(chain.ops);
+}
+
+/** @throws invalid_parameter where a model would not have a query for each of the search */
+export function checkChainQueries(chain: ChainPlan | undefined, nq: number): void {
+  for (const step of chain?.steps ?? [])
+    if (step.kind === 'model' && step.model.queries.length !== nq)
+      refuse(
+        `nq must equal to queries size, but got nq [${nq}], queries size [${step.model.queries.length}]`,
+      );
 }
 
 const stageNames: ReadonlyMap<number, string> = new Map(
@@ -142,7 +152,9 @@ class ChainReader {
     if (fieldByName(this.#schema, output) !== undefined)
       refuse(`${where}: function chain output "${output}" conflicts with a collection field`);
     this.#kinds.set(output, 'number');
-    return { kind: 'map', output, args, expr: parsed };
+    if (parsed.kind !== 'model') return { kind: 'map', output, args, expr: parsed };
+    const [text] = args;
+    return { kind: 'model', output, column: text?.kind === 'column' ? text.name : '', model: parsed };
   }
 
   #arg({ arg }: FunctionChainExprArg, where: string): ChainArg {

@@ -6,9 +6,11 @@ import { checkIndexHints } from '#model/params/index-hints.js';
 import { jsonPathIn, parseAnyIndexParams, withPath } from '#model/params/scalar-index-params.js';
 import { dynamicField, fieldByName } from '#model/schema/schema-view.js';
 import type { CallContext } from '#platform/transport.js';
+import type { IndexRecord } from '#proto/elanus/data.js';
 import type { IndexStateRecord } from '#proto/elanus/roles.js';
 import { IndexState } from '#proto/milvus/common.js';
-import { DataType } from '#proto/milvus/schema.js';
+import type { CreateIndexRequest } from '#proto/milvus/milvus.js';
+import { type CollectionSchema, DataType } from '#proto/milvus/schema.js';
 import { collectionRef, type OpenCollection } from '#roles/proxy/collection-access.js';
 import { pairsOf } from '#roles/proxy/key-value-pairs.js';
 import type { ProxyParts, PublicHandler } from '#roles/proxy/proxy-parts.js';
@@ -37,15 +39,7 @@ export class IndexMethods {
   readonly createIndex: PublicHandler<'createIndex'> = async (request, context) => {
     const { access, definitions } = this.#parts;
     const { database, schema } = await access.open(request, context);
-    // A name that is no field is a key of the dynamic one, where there is one: an index of what is at a path.
-    const field = fieldByName(schema, request.fieldName) ?? dynamicField(schema);
-    if (field === undefined) {
-      throw new ElanusError(
-        'refused',
-        `cannot create index on non-exist field: ${request.fieldName}; collection ${request.collectionName} has the fields ${schema.fields.map(({ name }) => name).join(', ')}`,
-      );
-    }
-    const index = parseAnyIndexParams(field, request.extraParams);
+    const { field, index } = indexOf(schema, request);
     const params =
       field.dataType === DataType.JSON ? withPath(index.asSent, request.fieldName) : index.asSent;
     if (field.dataType === DataType.JSON) readJsonPath(field, jsonPathIn(params));
@@ -121,14 +115,11 @@ export class IndexMethods {
       { id: collection.record.id, database: collection.database, name: collection.schema.name },
       context,
     );
-    const fieldId =
-      request.fieldName === '' ? undefined : fieldByName(collection.schema, request.fieldName)?.fieldID;
+    const isNamed = (index: IndexRecord | undefined, name: string): boolean =>
+      name === '' || index?.name === name || fieldNameOf(collection, index?.fieldId) === name;
+    // Old clients send the name of an index as that of a field.
     const found = indexes.filter(
-      ({ index }) =>
-        (request.indexName === '' ||
-          index?.name === request.indexName ||
-          fieldNameOf(collection, index?.fieldId) === request.indexName) &&
-        (request.fieldName === '' || index?.fieldId === fieldId),
+      ({ index }) => isNamed(index, request.indexName) && isNamed(index, request.fieldName),
     );
     if (found.length === 0) {
       throw new ElanusError(
@@ -160,6 +151,26 @@ function indexDescription(collection: OpenCollection, state: IndexStateRecord) {
     indexStateFailReason: state.failReason,
   };
 }
+
+/** A name that is no field is a key of the dynamic one, where there is one: an index of what is at a path. @throws refused, invalid_parameter, unsupported */
+function indexOf(schema: CollectionSchema, { collectionName, fieldName, extraParams }: CreateIndexRequest) {
+  const own = fieldByName(schema, fieldName);
+  if (own !== undefined) return { field: own, index: parseAnyIndexParams(own, extraParams) };
+  const absent = `cannot create index on non-exist field: ${fieldName}; collection ${collectionName} has the fields ${userFields(schema)}`;
+  const field = dynamicField(schema);
+  if (field === undefined) throw new ElanusError('refused', absent);
+  try {
+    return { field, index: parseAnyIndexParams(field, extraParams) };
+  } catch (cause) {
+    if (!(cause instanceof ElanusError)) throw cause;
+    const asKey = cause.message.replaceAll(field.name, fieldName);
+    throw new ElanusError(cause.key, `${absent}; as a dynamic key: ${asKey}`, { cause });
+  }
+}
+
+/** As clients know them. */
+const userFields = ({ fields }: CollectionSchema): string =>
+  fields.flatMap(({ name, isDynamic }) => (isDynamic ? [] : [name])).join(', ');
 
 const fieldNameOf = ({ schema }: OpenCollection, fieldId: bigint | undefined): string =>
   schema.fields.find((field) => field.fieldID === fieldId)?.name ?? '';

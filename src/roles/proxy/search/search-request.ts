@@ -2,7 +2,7 @@
 import { ElanusError } from '#base/errors.js';
 import { checkResultEntries } from '#model/answer-bounds.js';
 import { areTexts, parsePlaceholderGroup, parseTexts } from '#model/params/placeholder.js';
-import { type ChainPlan, parseFunctionChains } from '#model/params/rank/function-chain.js';
+import { type ChainPlan, checkChainQueries, parseFunctionChains } from '#model/params/rank/function-chain.js';
 import { type Boosts, parseFunctionScore } from '#model/params/rank/function-score.js';
 import { checkQueries, type Reranker } from '#model/params/rank/rerankers.js';
 import { isIsolated } from '#model/properties/partition-key-isolation.js';
@@ -152,7 +152,7 @@ function checkedSearch(
     scope,
     plan,
     reranker: functions?.reranker,
-    chain: chainOf(request, scope.collection.schema, plan),
+    chain: chainOf(request, scope.collection.schema, plan, nq),
     buckets: buckets(request, scope.collection.schema, plan, nq),
     highlighting: highlightingOf(request.highlighter, scope.collection.schema, plan, words),
     toShards: toShardsOf(plan, functions),
@@ -195,6 +195,7 @@ function chainOf(
   { functionChains, functionScore, searchAggregation }: SearchRequest,
   schema: CollectionSchema,
   { params, order, grouping }: SearchPlan,
+  nq: number,
 ): ChainPlan | undefined {
   if (functionChains.length === 0) return undefined;
   const others = {
@@ -211,7 +212,9 @@ function chainOf(
         `${name} and function_chains cannot be used together; leave one of them out: invalid parameter`,
       );
   }
-  return parseFunctionChains(schema, functionChains);
+  const chain = parseFunctionChains(schema, functionChains);
+  checkChainQueries(chain, nq);
+  return chain;
 }
 
 function buckets(

@@ -52,9 +52,9 @@ export function systemInfo({ nodes, milvusVersion }: SystemFacts): string {
     build_type: '',
     used_go_version: '',
   };
-  return JSON.stringify({
+  const text = JSON.stringify({
     nodes_info: nodes.map(({ id, type }) => ({
-      identifier: Number(id),
+      identifier: wholeNumber(id),
       connected: null,
       infos: {
         has_error: false,
@@ -62,8 +62,13 @@ export function systemInfo({ nodes, milvusVersion }: SystemFacts): string {
         name: `${type}${id}`,
         system_info: systemInfoOf,
         type,
-        id: Number(id),
+        id: wholeNumber(id),
       },
     })),
   });
+  return text.replaceAll(WHOLE_NUMBER, '$1');
 }
+
+/** Ids are numbers of 64 bits, which doubles cannot hold: they are written as they are once the rest is text. */
+const wholeNumber = (id: bigint): string => `int64:${id}`;
+const WHOLE_NUMBER = /"int64:(-?\d+)"/g;

@@ -15,6 +15,7 @@ import { missing } from '#server/rest/rest-failure.js';
 import { aggregationOf, aggregationShape, bucketsAnswer } from '#server/rest/rows/aggregation.js';
 import { int64s } from '#server/rest/rows/cells.js';
 import { templateValues } from '#server/rest/rows/expr-params.js';
+import { chainsOf, chainsShape } from '#server/rest/rows/function-chains.js';
 import { queryVectors, searchedField } from '#server/rest/rows/query-vectors.js';
 import { rowColumns, rowText } from '#server/rest/rows/rows-out.js';
 import { orderFields, orderText, readParts } from './entities-read.js';
@@ -69,6 +70,7 @@ const searches = ofCollection.extend({
   consistencyLevel: consistencyLevel.optional(),
   namespace,
   functionScore: functionScore.optional(),
+  functionChains: chainsShape.optional(),
 });
 
 const searchBody = searches.extend({
@@ -235,12 +237,16 @@ const groupParams = (body: z.output<typeof groups>): Readonly<Record<string, unk
 
 const scoreOf = ({
   functionScore: score,
+  functionChains: chains,
 }: {
   readonly functionScore?: z.output<typeof functionScore> | undefined;
-}) =>
-  score === undefined
+  readonly functionChains?: z.output<typeof chainsShape> | undefined;
+}) => ({
+  ...(score === undefined
     ? {}
-    : { functionScore: { functions: score.functions.map(functionOf), params: pairsOf(score.params ?? {}) } };
+    : { functionScore: { functions: score.functions.map(functionOf), params: pairsOf(score.params ?? {}) } }),
+  ...(chains === undefined ? {} : { functionChains: chainsOf(chains) }),
+});
 
 const highlighterOf = (asked: z.output<typeof highlighter> | undefined) => {
   if (asked === undefined) return {};

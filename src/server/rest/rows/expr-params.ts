@@ -1,5 +1,7 @@
-// Values of filter templates, `exprParams`, by the type of what stands in the JSON.
+// Values of filter templates, `exprParams`, by the type of what stands in the JSON. Bytes, such as a packed set, are an object with their base64,
+// as JSON of protobuf has them: `{"bytesVal": "…"}`.
 
+import { bytesFromBase64 } from '#base/base64.js';
 import { encodeInt64s } from '#model/columns/packed-array.js';
 import type { JsonValue } from '#model/json/exact-json.js';
 import { encodeTexts } from '#model/text-list.js';
@@ -22,9 +24,18 @@ function templateValue(name: string, value: JsonValue): TemplateValue {
   if (isInteger(value)) return { val: { $case: 'int64Val', value: int64Of(name, value) } };
   if (typeof value === 'number') return { val: { $case: 'floatVal', value } };
   if (isList(value)) return { val: { $case: 'arrayVal', value: templateArray(name, value) } };
+  if (value !== null) {
+    const [member, ...others] = Object.entries(value);
+    if (member?.[0] === 'bytesVal' && others.length === 0 && typeof member[1] === 'string')
+      return { val: { $case: 'bytesVal', value: bytesOf(name, member[1]) } };
+  }
   return notJson(
-    `exprParams.${name} is ${value === null ? 'null' : 'an object'}, expected a value or a list of values`,
+    `exprParams.${name} is ${value === null ? 'null' : 'an object'}, expected a value, a list of values, or {"bytesVal": base64}`,
   );
+}
+
+function bytesOf(name: string, text: string): Uint8Array {
+  return bytesFromBase64(text) ?? notJson(`exprParams.${name}: bytesVal is no base64`);
 }
 
 const isList = (value: JsonValue): value is readonly JsonValue[] => Array.isArray(value);

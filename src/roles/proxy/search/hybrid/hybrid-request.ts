@@ -62,10 +62,10 @@ export async function checkHybrid(
       'invalid_parameter',
       'a search of a hybrid search has a function that ranks hits, expected boosts alone; rank the hybrid search as a whole: invalid parameter',
     );
-  if (legs.some((leg) => leg.chain !== undefined))
+  if (request.functionChains.length > 0 || legs.some((leg) => leg.chain !== undefined))
     throw new ElanusError(
       'invalid_parameter',
-      'function_chains is not supported for hybrid search yet; leave them out of its searches: invalid parameter',
+      'function_chains is not supported for hybrid search yet; leave them out: invalid parameter',
     );
   if (legs.some((leg) => leg.highlighting !== undefined))
     throw new ElanusError(

@@ -4,7 +4,7 @@ import { assertNever, must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { compareText } from '#expr/text-order.js';
 import { findColumn, int64At, isNull, keyAt, stringAt } from '#model/columns/column.js';
-import type { ChainExpr } from '#model/params/rank/chain-expr.js';
+import type { NumberExpr } from '#model/params/rank/chain-expr.js';
 import {
   CHAIN_ID,
   CHAIN_SCORE,
@@ -24,10 +24,13 @@ import { withRowKeys } from '#segment/search/element-keys.js';
 import type { Hits } from '#segment/search/hits.js';
 import { pickHits } from '#segment/search/merge-hits.js';
 import { decayAt, numbersOf } from './decay.js';
+import { modelScores } from './model-rerank.js';
 
 /** Null where the row has none. */
 type Value = number | bigint | string | boolean | null;
 type Columns = Map<string, Value[]>;
+
+type ChainParts = Pick<ProxyParts, 'streamingNode' | 'providers'>;
 
 export interface HitsToChain {
   readonly hits: Hits;
@@ -35,9 +38,9 @@ export interface HitsToChain {
   readonly form: Pick<AnswerForm, 'collection' | 'primary'>;
 }
 
-/** @throws invalid_parameter for a result that is no number, cancelled, deadline_exceeded, segment_not_found */
+/** @throws invalid_parameter for a result that is no number, function_failed, provider_unavailable, cancelled, deadline_exceeded, segment_not_found */
 export async function chainHits(
-  parts: Pick<ProxyParts, 'streamingNode'>,
+  parts: ChainParts,
   { hits, chain, form }: HitsToChain,
   pace: Pace,
   context: CallContext,
@@ -61,7 +64,9 @@ export async function chainHits(
   }
   let places = pagesOf(hits.counts);
   for (const step of chain.steps) {
-    places = runStep(step, columns, places);
+    if (step.kind === 'model')
+      columns.set(step.output, await scoredByModel(parts, step, { columns, places }, context));
+    else places = runStep(step, columns, places);
     if (pace.isDue) await pace.rest();
   }
   const chosen = Uint32Array.from(places.flat());
@@ -81,7 +86,11 @@ function pagesOf(counts: Uint32Array): number[][] {
 
 const columnOf = (columns: Columns, name: string): Value[] => must(columns.get(name), `column ${name}`);
 
-function runStep(step: ChainStep, columns: Columns, places: number[][]): number[][] {
+function runStep(
+  step: Exclude<ChainStep, { readonly kind: 'model' }>,
+  columns: Columns,
+  places: number[][],
+): number[][] {
   switch (step.kind) {
     case 'map':
       columns.set(step.output, mapped(step, columns, places));
@@ -115,6 +124,22 @@ function compareTo(values: readonly Value[], a: number, b: number, sign: number)
 }
 
 const isMissing = (value: Value): boolean => value === null || Number.isNaN(value);
+
+/** Hits without a text have no score. */
+async function scoredByModel(
+  parts: ChainParts,
+  { column, model }: ChainStep & { readonly kind: 'model' },
+  { columns, places }: { readonly columns: Columns; readonly places: readonly number[][] },
+  context: CallContext,
+): Promise<Value[]> {
+  const texts = columnOf(columns, column);
+  const asked = places.map((hits) => hits.filter((at) => typeof texts[at] === 'string'));
+  const sent = asked.map((hits) => hits.map((at) => String(texts[at])));
+  const out = new Array<Value>(texts.length).fill(null);
+  for (const [query, scores] of (await modelScores(parts, model, sent, context)).entries())
+    for (const [index, at] of (asked[query] ?? []).entries()) out[at] = scores[index] ?? null;
+  return out;
+}
 
 /** Asks the hits that are still there alone. */
 function mapped(
@@ -150,7 +175,7 @@ function reader(arg: ChainArg, columns: Columns): (at: number) => number | null 
 }
 
 /** As in Milvus a null makes 0 of a combination and of a decay, and stays null where it is rounded. */
-function computed(expr: ChainExpr, values: readonly (number | null)[]): number | null {
+function computed(expr: NumberExpr, values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
   const isNullThere = known.length < values.length;
   switch (expr.kind) {
@@ -165,7 +190,7 @@ function computed(expr: ChainExpr, values: readonly (number | null)[]): number |
   }
 }
 
-function combined({ mode, weights }: ChainExpr & { readonly kind: 'combine' }, values: readonly number[]) {
+function combined({ mode, weights }: NumberExpr & { readonly kind: 'combine' }, values: readonly number[]) {
   switch (mode) {
     case 'sum':
       return values.reduce((sum, value) => sum + value, 0);

@@ -16,6 +16,25 @@ const utf8 = new TextDecoder();
 /** Texts of one search, whatever its queries: each is paid for. */
 const TEXTS_MAX = 16_384;
 
+/** Scores of the texts of each query, in their order. @throws function_failed, provider_unavailable, cancelled, deadline_exceeded */
+export async function modelScores(
+  { providers }: Pick<ProxyParts, 'providers'>,
+  { queries, params }: Pick<ModelReranker, 'queries' | 'params'>,
+  texts: readonly (readonly string[])[],
+  context: CallContext,
+): Promise<Float32Array[]> {
+  const total = texts.reduce((sum, { length }) => sum + length, 0);
+  if (total > TEXTS_MAX)
+    throw new ElanusError(
+      'parameter_too_large',
+      `a model has ${total} texts to rank, expected at most ${TEXTS_MAX}; search with a smaller limit or fewer queries`,
+    );
+  const scores: Float32Array[] = [];
+  for (const [at, some] of texts.entries())
+    scores.push(await providers.rerank({ params, query: must(queries[at], 'query'), texts: some }, context));
+  return scores;
+}
+
 /** @param values of the field, by hit @throws function_failed, provider_unavailable, cancelled, deadline_exceeded */
 export async function modelHits(
   { providers }: Pick<ProxyParts, 'providers'>,
@@ -25,21 +44,18 @@ export async function modelHits(
   context: CallContext,
 ): Promise<Hits> {
   const total = hits.rows.length;
-  if (total > TEXTS_MAX)
-    throw new ElanusError(
-      'parameter_too_large',
-      `a model has ${total} texts to rank, expected at most ${TEXTS_MAX}; search with a smaller limit or fewer queries`,
-    );
   const scores = new Float32Array(total);
   const begins: number[] = [];
+  const texts: string[][] = [];
   let begin = 0;
-  for (const [query, count] of hits.counts.entries()) {
-    begins.push(begin);
-    const texts = Array.from({ length: count }, (_, at) => utf8.decode(bytesAt(values, begin + at)));
-    const asked = { params: reranker.params, query: must(reranker.queries[query], 'query'), texts };
-    scores.set(await providers.rerank(asked, context), begin);
+  for (const count of hits.counts) {
+    const first = begin;
+    begins.push(first);
+    texts.push(Array.from({ length: count }, (_, at) => utf8.decode(bytesAt(values, first + at))));
     begin += count;
   }
+  for (const [query, found] of (await modelScores({ providers }, reranker, texts, context)).entries())
+    scores.set(found, begins[query]);
   const chosen = new Uint32Array(total);
   for (const [query, count] of hits.counts.entries()) {
     const first = must(begins[query], 'begin of a query');
