@@ -14,24 +14,26 @@
 // Run on a built tree: node bench/filtered.mjs [--quick] [--rows 20000,100000] [--no-rivals] [--ef N] [--keep FOLDER]
 //   [--index HNSW,HNSW_SQ,IVF_FLAT,IVF_SQ8,QG,SPARSE] [--shares 0.01,0.1] [--filters uncorrelated] [--data clustered,even,uneven]
 //   [--queries 40] [--rounds 5] [--seed 10] [--no-scan: ours and the unfiltered search alone take turns] [--no-time: recall and work alone]
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+//   [--base CHECKOUT: the same searches by another build, in the same turns, over the same file of the index]
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { decodeIndexBlock } from '../dist/index/block/index-block.js';
 import { flatIds } from '../dist/index/flat/flat-ids.js';
 import { flatSearch } from '../dist/index/flat/flat-search.js';
-import { loadSparseIndex, sparseBuild } from '../dist/index/sparse/sparse-index.js';
 import { sparseScan } from '../dist/index/sparse/sparse-scan.js';
-import { buildVectorIndex, chooseIndex, loadVectorIndex } from '../dist/index/vector-indexes.js';
-import { batchOf, column, columnFromBytes, columnFromInt64 } from '../dist/model/columns/column.js';
 import { widthsOfLevel } from '../dist/model/params/auto-level.js';
-import { openNodePlatform } from '../dist/platform/node/node-platform.js';
-import { CollectionSchema } from '../dist/proto/milvus/schema.js';
-import { SegmentIndex } from '../dist/segment/fields/segment-index.js';
-import { searchSegment } from '../dist/segment/search/segment-search.js';
-import { SegmentData } from '../dist/segment/segment-data.js';
 import { DIM, kinds, makeData, makeSparseData } from './filtered-data.mjs';
 import { openRivals } from './filtered-rivals.mjs';
+import {
+  close,
+  explained,
+  openBuild,
+  openSegment,
+  searchRows,
+  sparseVectorsOf,
+  vectorsOf,
+} from './filtered-segment.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -39,6 +41,7 @@ const { values: options } = parseArgs({
     rows: { type: 'string' },
     ef: { type: 'string' },
     keep: { type: 'string' },
+    base: { type: 'string' },
     index: { type: 'string', default: 'HNSW' },
     shares: { type: 'string', default: '0.001,0.01,0.1,0.5,0.9,0.99' },
     filters: { type: 'string' },
@@ -51,6 +54,7 @@ const { values: options } = parseArgs({
     'no-rivals': { type: 'boolean', default: false },
   },
 });
+const here = resolve(import.meta.dirname, '..');
 const K = 10;
 /** What the engine compiles is compiled by then. */
 const WARM_ROUNDS = 2;
@@ -58,8 +62,6 @@ const SHARES = options.shares.split(',').map(Number);
 const ROUNDS = options['no-time'] ? 0 : Number(options.rounds ?? 5);
 const QUERIES = Number(options.queries ?? (options.quick ? 40 : 100));
 const EF = Number(options.ef ?? widthsOfLevel(1, K).ef);
-const LATEST = 1n << 62n;
-const VECTOR = 101n;
 const RECALL_MIN = 0.95;
 /** A scan that takes so many times as long as a search without a filter is not the better of both, and is not timed again. */
 const SLOW = 3;
@@ -77,68 +79,6 @@ const indexes = {
   IVF_SQ8: { build: { kind: 'IVF_SQ8', nlist: 256 }, params: { nprobe: 16 } },
   SPARSE: { params: {} },
 };
-
-const schemaOf = (isSparse) =>
-  CollectionSchema.fromPartial({
-    name: 'c',
-    fields: [
-      { fieldID: 100n, name: 'id', dataType: 5, isPrimaryKey: true },
-      isSparse
-        ? { fieldID: VECTOR, name: 'v', dataType: 104 }
-        : { fieldID: VECTOR, name: 'v', dataType: 101, typeParams: [{ key: 'dim', value: `${DIM}` }] },
-    ],
-  });
-
-/** Work of walks since it was asked for, in microseconds by the costs of plans. */
-let worked = 0;
-/** Workers that add it up. */
-const counting = (workers) => ({
-  parallelism: workers.parallelism,
-  allocate: (...asked) => workers.allocate(...asked),
-  release: (region) => workers.release(region),
-  async run(...asked) {
-    const output = await workers.run(...asked);
-    worked += output.spentMicros ?? 0;
-    return output;
-  },
-});
-
-/** A sealed segment as a query node holds it, with its index. */
-async function openSegment(platform, { rows, vectors, sparse }, indexName, shape) {
-  const schema = schemaOf(sparse !== undefined);
-  const address = { id: 1n, collectionId: 2n, partitionId: 3n };
-  const data = new SegmentData(platform, { ...address, schema, rowsHint: rows });
-  const CHUNK = 10_000;
-  for (let begin = 0; begin < rows; begin += CHUNK) {
-    const count = Math.min(CHUNK, rows - begin);
-    const keys = Array.from({ length: count }, (_, i) => BigInt(begin + i));
-    const of =
-      sparse !== undefined
-        ? columnFromBytes(VECTOR, 104, sparse.slice(begin, begin + count))
-        : column(VECTOR, 101, new Uint8Array(vectors.buffer, begin * DIM * 4, count * DIM * 4));
-    data.appendBatch(batchOf(count, [columnFromInt64(100n, keys), of]), 1n);
-  }
-  data.seal();
-  const threads = platform.workers.parallelism + 1;
-  if (sparse !== undefined) {
-    const { data: bytes, offsets } = columnFromBytes(VECTOR, 104, sparse);
-    const block = sparseBuild({ data: bytes, offsets, metric: 'IP', algorithm: 'DAAT_MAXSCORE' });
-    const loaded = loadSparseIndex(platform.workers, decodeIndexBlock(block), threads);
-    data.sparseVectors(VECTOR).attach(loaded, 'block');
-    return data;
-  }
-  const of = data.denseVectors(VECTOR);
-  const spec = { metric: 'L2', elementType: 'float32', dim: DIM, rowCount: rows };
-  const kept = options.keep && join(options.keep, `filtered-${indexName}-${rows}-${shape}.block`);
-  const block = kept && existsSync(kept) ? new Uint8Array(readFileSync(kept)) : undefined;
-  const source = { region: of.region, place: of.store.place };
-  const build = indexes[indexName].build ?? chooseIndex(spec);
-  const made = block ?? (await buildVectorIndex(platform.workers, { ...spec, build }, source));
-  if (kept && block === undefined) writeFileSync(kept, made);
-  const loaded = loadVectorIndex(platform.workers, made, 'block', threads);
-  of.attachIndex(new SegmentIndex(counting(platform.workers), loaded, 'block'));
-  return data;
-}
 
 function filterOf(column, share) {
   const rowCount = column.length;
@@ -158,53 +98,61 @@ function filterOf(column, share) {
   };
 }
 
-/** A search of the segment for one query. */
-const requestOf = (query, params) => ({
-  ...{ fieldId: VECTOR, k: K, readTs: LATEST, params },
-  ...(query instanceof Float32Array
-    ? { metric: 'L2', queries: query }
-    : { metric: 'IP', queries: new Uint8Array(0), sparseQueries: query }),
-});
-
 /** What takes turns: each answers the rows of a query. */
-function candidatesOf(data, { rows, excluded, passing }, params) {
-  const found = async (query, filter) => {
-    const hits = await searchSegment(data, { ...requestOf(query, params), ...filter });
-    return hits.rows.subarray(0, hits.counts[0]);
+function candidatesOf(side, before, filter, params) {
+  const { passing } = filter;
+  const asked = { k: K, params };
+  return {
+    nothing: () => [],
+    ...scansOf(side, filter),
+    unfiltered: (query) => searchRows(side, query, asked),
+    ours: (query) => searchRows(side, query, { ...asked, passing }),
+    ...(before && {
+      unfilteredBefore: (query) => searchRows(before, query, asked),
+      before: (query) => searchRows(before, query, { ...asked, passing }),
+    }),
   };
-  const ours = { unfiltered: (query) => found(query), ours: (query) => found(query, { passing }) };
-  const sparse = data.sparseVectors(VECTOR);
-  if (sparse !== undefined) {
-    const context = { memories: [sparse.region.memory], thread: 0 };
-    const scan = { offset: sparse.offsetOf(0), rowBegin: 0, rowEnd: data.rowCount, k: K };
-    const places = { rows, offsets: Uint32Array.from(rows, (row) => sparse.offsetOf(row)) };
-    const ids = (queries) => sparseScan({ ...scan, queries, places }, context).rows;
-    const bits = (queries) => sparseScan({ ...scan, queries, excluded }, context).rows;
-    return { nothing: () => [], ids, bits, ...ours };
-  }
-  const { region, store } = data.denseVectors(VECTOR);
-  const context = { memories: [region.memory], thread: 0 };
-  const exact = { ...store.place, metric: 'L2', k: K };
-  const ids = (queries) => flatIds({ ...exact, queries, ids: rows }, context).rows;
-  const bits = (queries) =>
-    flatSearch({ ...exact, queries, rowBegin: 0, rowEnd: data.rowCount, excluded }, context).rows;
-  return { nothing: () => [], ids, bits, ...ours };
 }
 
-/** Rows of each candidate that are among the true ones, of one round that is not timed; and what `ours` worked in it. */
-async function recallOf(candidates, queries, truths) {
-  const hits = Object.fromEntries(Object.keys(candidates).map((name) => [name, 0]));
-  worked = 0;
+/** Exact scans of the rows that count: of their list, and by bits. */
+function scansOf(side, { rows, excluded }) {
+  const { rowCount } = side.data;
+  const sparse = sparseVectorsOf(side);
+  if (sparse !== undefined) {
+    const context = { memories: [sparse.region.memory], thread: 0 };
+    const scan = { offset: sparse.offsetOf(0), rowBegin: 0, rowEnd: rowCount, k: K };
+    const places = { rows, offsets: Uint32Array.from(rows, (row) => sparse.offsetOf(row)) };
+    return {
+      ids: (queries) => sparseScan({ ...scan, queries, places }, context).rows,
+      bits: (queries) => sparseScan({ ...scan, queries, excluded }, context).rows,
+    };
+  }
+  const { region, store } = vectorsOf(side);
+  const context = { memories: [region.memory], thread: 0 };
+  const exact = { ...store.place, metric: 'L2', k: K };
+  const all = { ...exact, rowBegin: 0, rowEnd: rowCount, excluded };
+  return {
+    ids: (queries) => flatIds({ ...exact, queries, ids: rows }, context).rows,
+    bits: (queries) => flatSearch({ ...all, queries }, context).rows,
+  };
+}
+
+/** Rows of each candidate that are among the true ones, of one round that is not timed; and what filtered searches of the sides worked in it. */
+async function recallOf({ side, before }, candidates, queries, truths) {
+  const recall = {};
+  const sides = before === undefined ? [side] : [side, before];
+  for (const of of sides) of.worked = 0;
   for (const [name, search] of Object.entries(candidates)) {
     const truth = truths[name] ?? truths.filtered;
-    for (const [at, query] of queries.entries())
-      for (const row of await search(query)) if (truth[at].has(Number(row))) hits[name]++;
+    let [found, wanted] = [0, 0];
+    for (const [at, query] of queries.entries()) {
+      wanted += truth[at].size;
+      for (const row of await search(query)) if (truth[at].has(Number(row))) found++;
+    }
+    recall[name] = found / Math.max(1, wanted);
   }
-  const part = ([name, count]) => {
-    const wanted = (truths[name] ?? truths.filtered).reduce((sum, rows) => sum + rows.size, 0);
-    return [name, count / Math.max(1, wanted)];
-  };
-  return { recall: Object.fromEntries(Object.entries(hits).map(part)), work: worked / queries.length };
+  const [work, workBefore] = sides.map(({ worked }) => worked / queries.length);
+  return { recall, work, workBefore };
 }
 
 /** Microseconds of a query of each, in turns. */
@@ -231,14 +179,6 @@ async function measure(candidates, queries, rounds = ROUNDS) {
   return Object.fromEntries(Object.entries(micros).map(without));
 }
 
-async function explained(data, query, passing, params) {
-  let plan;
-  await searchSegment(data, { ...requestOf(query, params), passing }, undefined, {
-    report: (of) => (plan = of),
-  });
-  return plan.plan;
-}
-
 const time = (micros) =>
   micros === undefined || micros === Number.POSITIVE_INFINITY
     ? 'not timed'
@@ -246,93 +186,121 @@ const time = (micros) =>
 const verdict = (passes) => (passes ? 'pass' : 'MISS');
 
 /** One cell of the tables, and what is promised of it. */
-function judged({ recall, work }, micros) {
+function judged({ recall, work, workBefore }, micros) {
   const { ids = Number.POSITIVE_INFINITY, bits = Number.POSITIVE_INFINITY, unfiltered, ours } = micros;
   // Not timed: what it takes is not the question, and it is taken for the slower.
   const scan = Math.min(ids, bits);
   const better = Math.min(scan, unfiltered) * 1.3;
   return {
-    ...{ recall, work, ours, scan, unfiltered, better },
+    ...{ recall, work, workBefore, ours, scan, unfiltered, better },
     isFound: recall.ours >= RECALL_MIN,
     isFast: ours === undefined ? undefined : ours <= better,
   };
 }
 
-function line(kind, share, plan, cell, rivals, micros) {
+function line(kind, share, plan, cell, beside) {
   const { recall, work, ours, scan, unfiltered, better } = cell;
   const cells = [kind, `${share * 100} %`, plan, recall.ours.toFixed(3), verdict(cell.isFound)];
   cells.push(recall.unfiltered.toFixed(3), `${work.toFixed(0)} us`);
+  const ratio = (of) => (ours / of).toFixed(2);
   if (ours !== undefined) {
-    const ratio = (of) => (ours / of).toFixed(2);
     cells.push(time(ours), time(scan), time(unfiltered), ratio(scan), ratio(unfiltered), ratio(better));
     cells.push(verdict(cell.isFast));
-    for (const name of rivals) cells.push(`${recall[name].toFixed(3)}, ${time(micros[name])}`);
   }
+  const { names, micros } = beside;
+  if (options.base) cells.push(recall.before.toFixed(3), `${cell.workBefore.toFixed(0)} us`);
+  if (options.base && ours !== undefined) {
+    const { before, unfilteredBefore } = micros;
+    cells.push(time(before), ratio(before), (unfiltered / unfilteredBefore).toFixed(2));
+  }
+  for (const name of names) cells.push(`${recall[name].toFixed(3)}, ${time(micros[name])}`);
   return `| ${cells.join(' | ')} |`;
 }
 
 const HEADS = ['filter', 'passing', 'plan', 'recall', 'held', 'found without', 'work'];
 const TIMES = ['ours', 'scan', 'unfiltered', 'of scan', 'of unfiltered', 'of better', 'held'];
+const headsOf = (names) => [
+  ...HEADS,
+  ...(ROUNDS === 0 ? [] : TIMES),
+  ...(options.base ? ['recall before', 'work before'] : []),
+  ...(options.base && ROUNDS > 0 ? ['before', 'of before', 'unfiltered, of before'] : []),
+  ...names,
+];
 
 /** What is held of the promises, by index and data. */
 const summaries = [];
 
+/** Sides of one segment, with the same file of its index: the build of this checkout, and the one before it. */
+async function openSides(set, indexName, shape) {
+  const keep = options.keep ?? (options.base && mkdtempSync(join(tmpdir(), 'elanus-filtered-')));
+  const how = { name: indexName, how: indexes[indexName].build, shape, keep };
+  const side = await openSegment(await openBuild(here), set, how);
+  const before = options.base && (await openSegment(await openBuild(options.base), set, how));
+  if (keep !== undefined && options.keep === undefined) rmSync(keep, { recursive: true });
+  return { side, before };
+}
+
+/** Both sides are warm for all of their plans. */
+async function warm({ side, before }, set, params) {
+  for (const share of [0.001, 0.1, 0.5, 0.9]) {
+    const { ids, bits, ...walks } = candidatesOf(side, before, filterOf(set.columns.label, share), params);
+    const scans = options['no-scan'] ? {} : { ids, bits };
+    await measure({ ...scans, ...walks }, set.queries.any, ROUNDS === 0 ? 0 : WARM_ROUNDS);
+  }
+}
+
+async function cellOf(sides, set, { name, column: of, queries: which }, share, { params, rivals, all }) {
+  const { side, before } = sides;
+  const filter = filterOf(set.columns[of], share);
+  const queries = set.queries[which];
+  const { ids, bits, nothing, ...walks } = candidatesOf(side, before, filter, params);
+  const beside = Object.fromEntries(
+    rivals.map((rival) => [rival.name, (query) => rival.search(query, of, filter)]),
+  );
+  const truths = {
+    filtered: queries.map((query) => new Set(ids(query))),
+    unfiltered: all[which],
+    unfilteredBefore: all[which],
+  };
+  // Twice: bits that are searched by again are kept in the order of nodes.
+  await walks.ours(queries[0]);
+  await walks.before?.(queries[0]);
+  const found = await recallOf(sides, { ...walks, ...beside }, queries, truths);
+  const scans = options['no-scan'] ? {} : { ids, bits };
+  const micros = ROUNDS === 0 ? {} : await measure({ nothing, ...scans, ...walks, ...beside }, queries);
+  const plan = await explained(side, queries[0], { k: K, params, passing: filter.passing });
+  const cell = judged(found, micros);
+  console.log(line(name, share, plan, cell, { names: Object.keys(beside), micros }));
+  return cell;
+}
+
 async function run(rows, indexName, shape) {
   const isSparse = indexName === 'SPARSE';
-  const set = (isSparse ? makeSparseData : makeData)(rows, QUERIES, shape, Number(options.seed));
+  const made = (isSparse ? makeSparseData : makeData)(rows, QUERIES, shape, Number(options.seed));
+  const set = { ...made, dim: DIM };
   const { params } = indexes[indexName];
-  const platform = await openNodePlatform({ logLevel: 'silent', parallelism: 2 });
-  const data = await openSegment(platform, set, indexName, shape);
+  const sides = await openSides(set, indexName, shape);
   const rivals =
     options['no-rivals'] || ROUNDS === 0 || indexName !== 'HNSW'
       ? []
       : await openRivals(set, { k: K, ef: EF });
   const what = `${isSparse ? 'sparse, IP' : `x ${DIM}, ${shape}, L2`}, k ${K}, ${indexName} ${JSON.stringify(params)}`;
   console.log(`\n${rows} ${what}; ${ROUNDS} rounds of ${QUERIES} queries of seed ${options.seed}\n`);
-  const names = rivals.map(({ name }) => name);
-  const heads = ROUNDS === 0 ? HEADS : [...HEADS, ...TIMES, ...names];
+  const heads = headsOf(rivals.map(({ name }) => name));
   console.log(`| ${heads.join(' | ')} |\n|${'---|'.repeat(heads.length)}`);
-  for (const share of [0.001, 0.1, 0.5, 0.9]) {
-    const candidates = candidatesOf(data, filterOf(set.columns.label, share), params);
-    const { nothing, unfiltered, ours } = candidates;
-    const warmed = options['no-scan'] ? { nothing, unfiltered, ours } : candidates;
-    await measure(warmed, set.queries.any, ROUNDS === 0 ? 0 : WARM_ROUNDS);
-  }
-  const everyRow = candidatesOf(data, filterOf(set.columns.label, 1), params);
-  const all = Object.fromEntries(
-    Object.entries(set.queries).map(([name, queries]) => [
-      name,
-      queries.map((query) => new Set(everyRow.bits(query))),
-    ]),
-  );
+  await warm(sides, set, params);
+  const { bits } = scansOf(sides.side, filterOf(set.columns.label, 1));
+  const truths = ([name, queries]) => [name, queries.map((query) => new Set(bits(query)))];
+  const all = Object.fromEntries(Object.entries(set.queries).map(truths));
   const cells = [];
-  for (const { name, column: of, queries: which } of kinds) {
-    if (options.filters && !options.filters.split(',').includes(name)) continue;
-    for (const share of SHARES) {
-      const filter = filterOf(set.columns[of], share);
-      const queries = set.queries[which];
-      const candidates = candidatesOf(data, filter, params);
-      const beside = Object.fromEntries(
-        rivals.map((rival) => [rival.name, (query) => rival.search(query, of, filter)]),
-      );
-      const { nothing, unfiltered, ours } = candidates;
-      const filtered = queries.map((query) => new Set(candidates.ids(query)));
-      const truths = { filtered, unfiltered: all[which] };
-      // Twice: bits that are searched by again are kept in the order of nodes.
-      await ours(queries[0]);
-      const found = await recallOf({ unfiltered, ours, ...beside }, queries, truths);
-      const timed = options['no-scan'] ? { nothing, unfiltered, ours } : candidates;
-      const micros = ROUNDS === 0 ? {} : await measure({ ...timed, ...beside }, queries);
-      const plan = await explained(data, queries[0], filter.passing, params);
-      const cell = judged(found, micros);
-      cells.push(cell);
-      console.log(line(name, share, plan, cell, names, micros));
-    }
+  for (const kind of kinds) {
+    if (options.filters && !options.filters.split(',').includes(kind.name)) continue;
+    for (const share of SHARES) cells.push(await cellOf(sides, set, kind, share, { params, rivals, all }));
   }
   summaries.push({ what: `${rows}, ${shape}, ${indexName}`, cells });
   for (const rival of rivals) await rival.close();
-  data.release();
-  await platform.close();
+  await close(sides.side);
+  if (sides.before) await close(sides.before);
 }
 
 for (const rows of (options.rows ?? (options.quick ? '20000' : '20000,100000')).split(','))
