@@ -7,9 +7,11 @@ import {
   filteredRowOf,
   header,
   insertEntry,
-  isMarked,
   listOf,
+  isMet,
   mark,
+  meet,
+  MEETINGS,
   nextEpoch,
   NIL,
   nodeOf,
@@ -18,10 +20,11 @@ import {
   pool,
   poolMax,
   scratch,
+  timesMet,
 } from './graph';
 import { forgetRefused, HOLE, isHole, noteRefused, SEEN_FROM } from './holes';
 import { countingShare, enterSeeing, forgetSeeds, sampleSeeds, seedCount, seedsAt, seedWork } from './seeds';
-import { beginSettling, ENDS, GIVEN_UP, grown, noteBridge, noteLinks, noteMet, notePlace, noteStep, whatNext } from './settled';
+import { beginSettling, ENDS, GIVEN_UP, grown, noteLinks, noteMet, notePlace, noteStep, whatNext } from './settled';
 
 /** What an expansion costs beside the nodes that it scores, and a bridge, in nodes. */
 export const EXPANSION: i32 = 6;
@@ -70,37 +73,70 @@ export function beginWork(nodesOfIt: i32): void {
   done = nodesOfIt;
 }
 
-/** Whether the node that was expanded last has unseen neighbours that do not count. */
+/** Whether the node that was expanded last has neighbours that do not count. */
 let meetsRefused: bool = false;
+/** How many ids the last `countingIds` came to. */
+let idsOfMask: i32 = 0;
+
+/** A bit for each of the at most 32 ids of a list from `p` on, `length` or until it ends: set, the node counts. Nothing can foresee what a filter says, so no branch asks. */
+@inline function countingIds(p: usize, length: i32, excluded: usize): u32 {
+  const rows = filteredRowOf,
+    end = min(length, 32);
+  let mask: u32 = 0,
+    i = 0;
+  for (; i < end; i++) {
+    let id = load<u32>(p + ((<usize>i) << 2));
+    if (id == NIL) break;
+    if (rows) id = load<u32>(rows + ((<usize>id) << 2));
+    mask |= (~(load<u32>(excluded + ((id >> 5) << 2)) >> id) & 1) << i;
+  }
+  idsOfMask = i;
+  return mask;
+}
+
+/** Meets the ids of a list from `p` on that are set in `mask`; unseen ones go to `ids`. @param once as of `meet` @returns how many are there then, where `n` were before */
+@inline function meetIds(p: usize, mask: u32, ids: usize, n: i32, m: i32, once: i32): i32 {
+  for (; mask != 0; mask &= mask - 1) {
+    const next = load<u32>(p + ((<usize>ctz(mask)) << 2));
+    store<u32>(ids + ((<usize>n) << 2), next);
+    n += i32(meet(next, m, once));
+  }
+  return n;
+}
 
 /**
  * Puts unseen neighbours that count into `scratch`; where few do, neighbours that do not are bridges to their own (two hops, as ACORN-1
- * does, Patel et al. 2024). @returns how many
+ * does, Patel et al. 2024). @param isSeed whether the node says nothing of how often what it links to was met: none is crossed then @returns how many
  */
-function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, enough: i32): i32 {
+function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, isSeed: bool): i32 {
   const list = listOf(node, 0),
     ids = scratch + 64,
-    bridges = seedsAt() + BRIDGES_AT;
+    bridges = seedsAt() + BRIDGES_AT,
+    enough = isSeed ? 0 : enoughOf(length),
+    once = i32(!isSeed);
   let n = 0,
+    all = 0,
     near = 0,
     refused = 0;
-  for (let i = 0; i < length; i++) {
-    const next = load<u32>(list + ((<usize>i) << 2));
-    if (next == NIL) break;
-    const isSeen = isMarked(next, m);
-    if (counts(excluded, next)) {
-      near++;
-      if (isSeen) continue;
-      mark(next, m);
-      store<u32>(ids + ((<usize>n) << 2), next);
-      n++;
-    } else if (!isSeen && refused < BRIDGES) {
-      store<u32>(bridges + ((<usize>refused) << 2), next);
-      refused++;
+  for (let from = 0; from < length; from += 32) {
+    const p = list + ((<usize>from) << 2),
+      mask = countingIds(p, length - from, excluded),
+      count = idsOfMask;
+    all += count;
+    near += popcnt(mask);
+    n = meetIds(p, mask, ids, n, m, once);
+    if (near < enough) {
+      let others = ~mask & (count < 32 ? (1 << count) - 1 : -1);
+      for (; others != 0 && refused < BRIDGES; others &= others - 1) {
+        const next = load<u32>(p + ((<usize>ctz(others)) << 2));
+        store<u32>(bridges + ((<usize>refused) << 2), next);
+        refused += i32(!isMet(next, m));
+      }
     }
+    if (count < 32) break;
   }
   noteLinks(near);
-  meetsRefused = refused > 0;
+  meetsRefused = near < all;
   if (near >= enough) return n;
   for (let i = 0; i < refused; i++) load<u8>(listOf(load<u32>(bridges + ((<usize>i) << 2)), 0));
   addWork(refused * CROSSING);
@@ -108,15 +144,10 @@ function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, enough:
     const next = load<u32>(bridges + ((<usize>i) << 2)),
       second = listOf(next, 0);
     mark(next, m);
-    noteBridge(next);
-    for (let j = 0; j < length && n < REACH; j++) {
-      const far = load<u32>(second + ((<usize>j) << 2));
-      if (far == NIL) break;
-      // The bits of all nodes are fewer bytes than their marks.
-      if (!counts(excluded, far) || isMarked(far, m)) continue;
-      mark(far, m);
-      store<u32>(ids + ((<usize>n) << 2), far);
-      n++;
+    for (let from = 0; from < length && n < REACH - 32; from += 32) {
+      const p = second + ((<usize>from) << 2);
+      n = meetIds(p, countingIds(p, length - from, excluded), ids, n, m, 1);
+      if (idsOfMask < 32) break;
     }
   }
   return n;
@@ -178,8 +209,7 @@ function walkFrom(
 ): i32 {
   const entries = pool,
     length = degree << 1,
-    enough = enoughOf(length),
-    m = nextEpoch(),
+    m = nextEpoch(MEETINGS),
     // An entry node that does not count has a place beside those that do: it is often among the nearest, and left out in the end.
     own = counts(excluded, nodeOf(first)) ? 0 : 1;
   let width = ef,
@@ -195,14 +225,14 @@ function walkFrom(
   for (let i = 0; i < seedCount && left > 0; i++) {
     const seed = load<u64>(seedsAt() + ((<usize>i) << 3));
     // One that was met by way of a nearer one lies in the same cluster.
-    if (isMarked(nodeOf(seed), m)) continue;
+    if (isMet(nodeOf(seed), m)) continue;
     mark(nodeOf(seed), m);
     // Far ones are expanded even where others leave them no place: the best of what counts may lie near to several of them.
     const r = insertEntry(entries, size, capacity, isFar ? seed | 1 : seed);
     if (r >= 0) size = <i32>r;
     if (!isFar) continue;
     left--;
-    const n = gatherCounting(nodeOf(seed), length, excluded, m, 0);
+    const n = gatherCounting(nodeOf(seed), length, excluded, m, true);
     addWork(EXPANSION + n);
     noteMet(n);
     if (n > 0) size = <i32>offerScored(query, capacity, n, size, 0);
@@ -215,7 +245,7 @@ function walkFrom(
       if (asked < 0) asked = done;
       const isLong = done - asked >= settledWithin,
         isTight = done + (grown(width) - width) * STEP_WORK > budget,
-        next = whatNext(excluded, size, ef, width < poolMax - 1, isTight, isLong, done, settledWithin * INSTEAD);
+        next = whatNext(excluded, m, size, ef, width < poolMax - 1, isTight, isLong, done, settledWithin * INSTEAD);
       if (next == GIVEN_UP) return -1;
       if (next == ENDS) break;
       width = min(grown(width), poolMax - 1);
@@ -227,7 +257,7 @@ function walkFrom(
     store<u64>(place, entry | 1);
     if (done > budget) return -1;
     if (at + 1 < size) load<u8>(listOf(nodeOf(load<u64>(place, 8)), 0));
-    const n = gatherCounting(nodeOf(entry), length, excluded, m, enough);
+    const n = gatherCounting(nodeOf(entry), length, excluded, m, false);
     addWork(EXPANSION + n);
     noteMet(n);
     noteStep();
@@ -261,7 +291,7 @@ function seeRefused(query: usize, node: u32, length: i32, excluded: usize, m: i3
   for (let i = 0; i < length; i++) {
     const next = load<u32>(list + ((<usize>i) << 2));
     if (next == NIL) break;
-    if (counts(excluded, next) || isMarked(next, m)) continue;
+    if (counts(excluded, next) || timesMet(next, m) == 0) continue;
     mark(next, m);
     store<u32>(ids + ((<usize>n) << 2), next);
     n++;

@@ -91,13 +91,37 @@ export function lastEpoch(): i32 {
   return load<u8>(visited + node) == <u8>mark;
 }
 
-export function nextEpoch(): i32 {
-  epoch++;
+/** A number for the marks of a walk, and behind it as many as say how often it met a node. */
+export function nextEpoch(meetings: i32 = 0): i32 {
+  let first = epoch + 1;
+  epoch += 1 + meetings;
   if (epoch >= 256) {
     memory.fill(visited, 0, nodes);
-    epoch = 1;
+    first = 1;
+    epoch = 1 + meetings;
   }
-  return epoch;
+  return first;
+}
+
+/** A walk counts so many meetings of a node, which its mark says: that it was met once, or more often. */
+export const MEETINGS: i32 = 2;
+
+/** How often a walk with the mark `mark` met a node that it has seen: by links of so many expanded nodes and bridges, MEETINGS at most. */
+@inline export function timesMet(node: u32, mark: i32): i32 {
+  return <i32>load<u8>(visited + node) - mark;
+}
+
+/** Whether it has seen it. */
+@inline export function isMet(node: u32, mark: i32): bool {
+  return <u32>timesMet(node, mark) <= <u32>MEETINGS;
+}
+
+/** Marks a node as met once more, where `once` is 1, or as seen. @returns whether it was not seen before; no branch asks */
+@inline export function meet(node: u32, mark: i32, once: i32): bool {
+  const times = timesMet(node, mark),
+    isSeen = <u32>times <= <u32>MEETINGS;
+  store<u8>(visited + node, <u8>(mark + once + i32(isSeen & (times > 0))));
+  return !isSeen;
 }
 
 /** Keys come in fours: repeats the last id behind the list. */

@@ -170,7 +170,7 @@ export function countingShare(lists: usize, stride: usize, length: i32, node: u3
       const next = load<u32>(p);
       if (next == NIL) break;
       all++;
-      if (counts(excluded, next)) counting++;
+      counting += i32(counts(excluded, next));
     }
   }
   return all == 0 ? 0 : (counting << 8) / all;

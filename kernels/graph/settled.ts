@@ -1,6 +1,6 @@
 // Whether a walk among nodes that count may end: what it found has not changed for a while, was met from several sides, and does not lie in a
 // pocket of the graph. Without all of these it goes on, wider, or is given up where a scan is less work than a walk that is wide enough.
-import { counts, degree, listOf, NIL, nodeOf, pool, poolMax, results, scratch } from './graph';
+import { counts, MEETINGS, nodeOf, pool, timesMet } from './graph';
 
 /** The nearest that have to stay as they are. */
 const NEAREST: i32 = 10;
@@ -35,15 +35,12 @@ let changedAt: i32 = 0;
 /** Nodes that were met, and links of expanded nodes to such as count. */
 let met: i32 = 0;
 let links: i32 = 0;
-/** Bridges that were crossed; which, is where results of other walks are. */
-let bridges: i32 = 0;
 
 export function beginSettling(): void {
   steps = 0;
   changedAt = 0;
   met = 0;
   links = 0;
-  bridges = 0;
 }
 
 @inline export function noteStep(): void {
@@ -65,22 +62,17 @@ export function beginSettling(): void {
   links += counting;
 }
 
-@inline export function noteBridge(node: u32): void {
-  if (bridges >= poolMax) return;
-  store<u32>(results + ((<usize>bridges) << 2), node);
-  bridges++;
-}
-
 export function grown(width: i32): i32 {
   return width + max(1, width / GROWS);
 }
 
 /**
- * Asked when the nearest `width` are expanded. @param ef as wide as it began @param mayGrow whether the pool has room
+ * Asked when the nearest `width` are expanded. @param m the mark of the walk @param ef as wide as it began @param mayGrow whether the pool has room
  * @param isLong whether it did as much as may be lost @param done work until now @param instead that of the scan behind a walk that is given up
  */
 export function whatNext(
   excluded: usize,
+  m: i32,
   size: i32,
   ef: i32,
   mayGrow: bool,
@@ -93,7 +85,7 @@ export function whatNext(
     isPocket = met < ef * NODES_A_PLACE && met * POCKET < links;
   if (still >= min(STEPS, ef >> 1) && (isTight || !isPocket)) {
     const most = min(MET, max(NEAREST, (ef * MET_FIFTHS) / 5)),
-      alone = metAlone(excluded, size, most);
+      alone = metAlone(excluded, m, size, most);
     if (alone <= most / FEW_ALONE + still / STILL_STEPS) return ENDS;
     if (alone * MANY_ALONE < most) {
       if (isTight) return ENDS;
@@ -114,51 +106,18 @@ function timesWider(alone: i32, most: i32): f32 {
   return ratio * ratio;
 }
 
-/** Where the nearest are: behind a table of 256 places by hash (0: none), node and count of each. */
-const MET_AT: usize = 256;
-
-@inline function hashOf(node: u32): usize {
-  return <usize>((node * 0x9e3779b1) >> 24);
-}
-
 /**
  * How many of the `asked` nearest were met from one expanded node or bridge, and twice as many as were met from none. What was met once says
  * how much was not met at all (Good 1953): a walk that knows the surroundings of the query met each of them several times.
  */
-function metAlone(excluded: usize, size: i32, asked: i32): i32 {
-  const nearest = scratch + MET_AT;
-  let most = 0;
-  memory.fill(scratch, 0, MET_AT);
+function metAlone(excluded: usize, m: i32, size: i32, asked: i32): i32 {
+  let most = 0,
+    alone = 0;
   for (let i = 0; i < size && most < asked; i++) {
     const node = nodeOf(load<u64>(pool + ((<usize>i) << 3)));
     if (!counts(excluded, node)) continue;
-    store<u64>(nearest + ((<usize>most) << 3), node);
     most++;
-    let at = hashOf(node);
-    while (load<u8>(scratch + at) != 0) at = (at + 1) & 255;
-    store<u8>(scratch + at, most);
+    alone += MEETINGS - timesMet(node, m);
   }
-  for (let i = 0; i < size; i++) {
-    const entry = load<u64>(pool + ((<usize>i) << 3));
-    if (entry & 1) noteList(listOf(nodeOf(entry), 0), nearest);
-  }
-  for (let i = 0; i < bridges; i++) noteList(listOf(load<u32>(results + ((<usize>i) << 2)), 0), nearest);
-  let alone = 0;
-  for (let i = 0; i < most; i++) alone += max(0, 2 - load<i32>(nearest + ((<usize>i) << 3), 4));
   return alone;
-}
-
-function noteList(list: usize, nearest: usize): void {
-  for (const end = list + ((<usize>degree) << 3); list < end; list += 4) {
-    const next = load<u32>(list);
-    if (next == NIL) break;
-    for (let at = hashOf(next); ; at = (at + 1) & 255) {
-      const place = <usize>load<u8>(scratch + at);
-      if (place == 0) break;
-      const p = nearest + ((place - 1) << 3);
-      if (load<u32>(p) != next) continue;
-      store<i32>(p, load<i32>(p, 4) + 1, 4);
-      break;
-    }
-  }
 }

@@ -227,6 +227,25 @@ test('a walk goes on out of a pocket of the graph, however well it knows that', 
   expect(wider).toBe(20);
 });
 
+test('marks of hundreds of walks, filtered and not, are not taken for those of another', async () => {
+  const [rows, dim] = [2000, 24];
+  const values = clustered(rows, dim, 3);
+  const fixture = await build(values, dim, 'L2', { build: { ...hnsw, M: 8 } });
+  const excluded = bits(rows, (row) => row % 2 === 0);
+  const queries = queriesOf(fixture, values, 3);
+  const found = (at: number) => {
+    const query = queries[at % 3] ?? new Uint8Array(0);
+    const { rows: counting, spentMicros } = find(fixture, query, K, {
+      ...{ excluded, passing: rows / 2, params: { ef: 12 } },
+    });
+    const { rows: all } = find(fixture, query, K, { params: { ef: 12 } });
+    return { counting: [...counting], all: [...all], spentMicros };
+  };
+  const first = [found(0), found(1), found(2)];
+  expect(first[0]?.spentMicros).toBeGreaterThan(0);
+  for (let at = 0; at < 210; at++) expect(found(at)).toEqual(first[at % 3]);
+});
+
 test('a search without a walk finds what counts by a scan', async () => {
   const [rows, dim] = [2000, 512];
   const values = clustered(rows, dim, 3);
