@@ -3,6 +3,18 @@ import { KeyedMutex } from '#base/async.js';
 import type { Files, ReadFile } from './files.js';
 import { checkObjectKey, type ObjectStore } from './object-store.js';
 
+/** How many parts of a key name what comes and goes all the time, by its first part: files of a segment, or of one build of an index. */
+const PARTS_KEPT: Readonly<Record<string, number>> = { index_files: 1 };
+/** Kind, collection, partition: writers in several processes share these folders, so they stay when they are empty. */
+const PARTS_KEPT_MOST = 3;
+
+/** Below which folder those of an object's path, or of a folder of objects, go with what was in them. `path` begins with the folder of the store. */
+export function keptFolder(path: string): string {
+  const [store, kind = '', ...rest] = path.split('/');
+  const kept = rest.slice(0, (PARTS_KEPT[kind] ?? PARTS_KEPT_MOST) - 1);
+  return [store, kind, ...kept].join('/');
+}
+
 export class FileObjectStore implements ObjectStore {
   readonly #files: Files;
   readonly #folder: string;
@@ -57,7 +69,7 @@ export class FileObjectStore implements ObjectStore {
 
   async remove(key: string): Promise<void> {
     const path = this.#path(key);
-    await this.#keys.run(key, () => this.#files.remove(path));
+    await this.#keys.run(key, () => this.#files.remove(path, keptFolder(path)));
   }
 
   #path(key: string): string {

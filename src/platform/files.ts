@@ -26,8 +26,8 @@ export interface Files {
    * written, some megabytes at a time: the next while one is being written, so the memory of a part may be used again for the one after the next.
    */
   write(path: string, parts: Iterable<Uint8Array>): Promise<void>;
-  /** Removes durably; a missing file is success. */
-  remove(path: string): Promise<void>;
+  /** Removes durably; a missing file is success. @param within folders below it that are empty then go, too; not given: folders stay */
+  remove(path: string, within?: string): Promise<void>;
   /**
    * Opens for appending at the file's end, creating file and folders (durably) when missing.
    * @param guard path of a file that stands for the right to write. An append resolves only if it is still there once the bytes are

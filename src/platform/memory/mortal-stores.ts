@@ -29,7 +29,7 @@ export function mortalFiles(files: Files, alive: Alive): Files {
       mortal(alive, async () => mortalReadFile(await files.openRead(path, options), alive)),
     list: (folder) => mortal(alive, () => files.list(folder)),
     write: (path, parts) => mortal(alive, () => files.write(path, parts)),
-    remove: (path) => mortal(alive, () => files.remove(path)),
+    remove: (path, within) => mortal(alive, () => files.remove(path, within)),
     truncate: (path, size) => mortal(alive, () => files.truncate(path, size)),
     openAppend: (path, guard) =>
       mortal(alive, async () => mortalAppendFile(await files.openAppend(path, guard), alive)),

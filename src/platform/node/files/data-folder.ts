@@ -3,7 +3,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { syncFolder } from './node-files.js';
+import { syncFolder } from './folders.js';
 
 /**
  * 2: records of the catalog say more than programs of version 1 know (`last_field_id`, `schema_timestamp`, the changes of definitions), and

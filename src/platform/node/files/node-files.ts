@@ -11,6 +11,7 @@ import { AppendTasks } from './append-tasks.js';
 import { type Appends, NodeAppendFile } from './append-thread.js';
 import { AppendsByNeed } from './appends-by-need.js';
 import { openConfined } from './confined-open.js';
+import { Folders, isMissing, syncFolder, syncRemoval } from './folders.js';
 import { ReadHandles } from './read-handles.js';
 
 /** Largest number of open handles of files that are read in ranges. */
@@ -24,15 +25,12 @@ const LONG_PART_BYTES = 64 << 10;
 /** Parts that are read at a time; a system call takes 1,024. */
 const READ_PARTS = 1024;
 const temporary = '.tmp-'; // A crash may leave such a file; lists never show it, and the next opening removes it.
-const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
 
 export class NodeFiles implements Files {
   readonly #root: string;
   readonly #appends: Appends;
   readonly #reads = new ReadHandles(READ_HANDLES_MAX);
-  readonly #durableFolders = new Set<string>();
+  readonly #folders: Folders;
   #nextTemporary = 1;
   /** Begins the temporary files of this opening: what begins otherwise is of one that died. */
   readonly #staging = `${temporary}${process.pid}-${Date.now().toString(36)}-`;
@@ -43,6 +41,7 @@ export class NodeFiles implements Files {
   /** @param appends how bytes reach the end of a file; not given: as this runtime can */
   constructor(root: string, appends?: Appends) {
     this.#root = path.resolve(root);
+    this.#folders = new Folders(this.#root);
     this.#appends =
       appends ?? (process.versions.deno === undefined ? new AppendsByNeed() : new AppendTasks());
   }
@@ -140,9 +139,8 @@ export class NodeFiles implements Files {
   write(file: string, parts: Iterable<Uint8Array>): Promise<void> {
     return this.#io('write', file, async (full) => {
       const folder = path.dirname(full);
-      await this.#makeFolder(folder);
       const staged = path.join(folder, `${this.#staging}${this.#nextTemporary++}`);
-      const handle = await fs.open(staged, 'w');
+      const handle = await this.#folders.open(folder, () => fs.open(staged, 'w'));
       try {
         try {
           await writeParts(handle, parts);
@@ -161,7 +159,8 @@ export class NodeFiles implements Files {
     });
   }
 
-  remove(file: string): Promise<void> {
+  remove(file: string, within?: string): Promise<void> {
+    if (within !== undefined) checkFilePath(within);
     return this.#io('remove', file, async (full) => {
       await this.#reads.forget(full);
       try {
@@ -170,7 +169,9 @@ export class NodeFiles implements Files {
         if (isMissing(error)) return;
         throw error;
       }
-      await syncFolder(path.dirname(full));
+      const folder = path.dirname(full);
+      await syncRemoval(folder);
+      if (within !== undefined) await this.#folders.prune(folder, path.join(this.#root, within));
     });
   }
 
@@ -178,8 +179,7 @@ export class NodeFiles implements Files {
     return this.#io('open', file, async (full) => {
       if (guard !== undefined) checkFilePath(guard);
       const folder = path.dirname(full);
-      await this.#makeFolder(folder);
-      const handle = await fs.open(full, 'a');
+      const handle = await this.#folders.open(folder, () => fs.open(full, 'a'));
       try {
         const { size } = await handle.stat();
         if (size === 0) {
@@ -215,22 +215,29 @@ export class NodeFiles implements Files {
   /**
    * Removes the temporary files that crashes left below a folder. Only while no one else writes below the root: under its lock.
    * What cannot be removed stays for the next time.
+   * @param withinOf below which folder an empty one may go; undefined: it stays
    */
-  async removeLeftovers(folder: string): Promise<void> {
-    const running = this.#removeLeftovers(folder);
+  async removeLeftovers(
+    folder: string,
+    withinOf: (folder: string) => string | undefined = () => undefined,
+  ): Promise<void> {
+    const running = this.#removeLeftovers(folder, withinOf);
     this.#running.add(running);
     await running.finally(() => this.#running.delete(running));
   }
 
-  async #removeLeftovers(folder: string): Promise<void> {
+  async #removeLeftovers(folder: string, withinOf: (folder: string) => string | undefined): Promise<void> {
     const entries = await fs.readdir(path.join(this.#root, folder), { withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
       if (this.#isClosed) return;
       const child = `${folder}/${entry.name}`;
-      if (entry.isDirectory()) await this.#removeLeftovers(child);
+      if (entry.isDirectory()) await this.#removeLeftovers(child, withinOf);
       else if (entry.name.startsWith(temporary) && !entry.name.startsWith(this.#staging))
         await fs.rm(path.join(this.#root, child), { force: true }).catch(() => {});
     }
+    const within = entries.length === 0 ? withinOf(folder) : undefined;
+    if (within === undefined) return;
+    await this.#folders.prune(path.join(this.#root, folder), path.join(this.#root, within));
   }
 
   /** Waits for the calls under way and ends the append thread; calls and open append handles fail from then on. */
@@ -266,22 +273,6 @@ export class NodeFiles implements Files {
       this.#running.delete(running);
     }
   }
-
-  async #makeFolder(folder: string): Promise<void> {
-    if (this.#durableFolders.has(folder)) return;
-    const first = await fs.mkdir(folder, { recursive: true });
-    // An unfinished earlier run may have made folders without syncing them, so parents up to the root are synced once per process. One that
-    // was is synced for the name of the new folder in it, and its own name is durable. Folders are never removed.
-    const stop = path.dirname(first !== undefined && first.length < this.#root.length ? first : this.#root);
-    const synced: string[] = [];
-    for (let at = folder; ; at = path.dirname(at)) {
-      await syncFolder(at);
-      if (at === stop || at === path.dirname(at) || this.#durableFolders.has(at)) break;
-      synced.push(at);
-    }
-    // Not before all of them are: who comes meanwhile syncs them, too.
-    for (const one of synced) this.#durableFolders.add(one);
-  }
 }
 
 const plain = (buffer: Buffer): Uint8Array => bytesView(buffer);
@@ -316,20 +307,6 @@ async function writeAll(handle: fs.FileHandle, parts: readonly Uint8Array[]): Pr
   while (rest.length > 0) {
     const { bytesWritten } = await handle.writev(rest);
     rest = behind(rest, bytesWritten);
-  }
-}
-
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return; // Windows cannot open folders; NTFS journals names itself.
-  try {
-    const handle = await fs.open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error; // A parent outside our folder may be closed to us.
   }
 }
 
