@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseBytes, parseThreads } from './command-line.js';
+import { parseBytes, parseFolder, parseThreads } from './command-line.js';
 
 describe('parseBytes', () => {
   it('reads plain bytes and units of 1024', () => {
@@ -22,5 +22,12 @@ describe('parseThreads', () => {
         'expected a number of threads from 0 (none of their own) to 16',
       );
     }
+  });
+});
+
+describe('parseFolder', () => {
+  it('takes paths, not the emptiness of a variable that is not set', () => {
+    expect(['data', './my data', '/'].map(parseFolder)).toEqual(['data', './my data', '/']);
+    for (const text of ['', 'a\0b']) expect(() => parseFolder(text)).toThrow('expected a path');
   });
 });

@@ -12,6 +12,13 @@ export function parsePort(text: string): number {
   throw new ElanusError('invalid_parameter', `expected a port from 0 (any free one) to ${PORT_MAX}.`);
 }
 
+/** @throws invalid_parameter */
+export function parseFolder(text: string): string {
+  if (text !== '' && !text.includes('\0')) return text;
+  // A variable that is not set gives this; the folder at hand, which it would be as a path, is not meant.
+  throw new ElanusError('invalid_parameter', 'expected a path; leave it out for a database in memory.');
+}
+
 export const GRPC_THREADS_MAX = 16;
 export const isThreadCount = (count: number): boolean =>
   Number.isInteger(count) && count >= 0 && count <= GRPC_THREADS_MAX;

@@ -14,6 +14,7 @@ import {
   checkSharing,
   functionsOf,
   parseBytes,
+  parseFolder,
   parsePeer,
   parsePort,
   parseRoles,
@@ -39,6 +40,7 @@ const option =
       throw new InvalidArgumentError(messageOf(error));
     }
   };
+const folder = option(parseFolder);
 const port = option(parsePort);
 const roles = option(parseRoles);
 const bytes = option(parseBytes);
@@ -250,7 +252,11 @@ const program = new Command('elanus')
 program
   .command('serve')
   .description('Start a server and keep it running until SIGTERM or Ctrl-C.')
-  .option('--data <folder>', 'folder for the data, made when missing (default: in memory, gone at exit)')
+  .option(
+    '--data <folder>',
+    'folder for the data, made when missing (default: in memory, gone at exit)',
+    folder,
+  )
   .option('--port <port>', 'port for gRPC and HTTP together', port, defaultConfig.port)
   .option('--host <address>', 'address to listen on', defaultConfig.host)
   .option('--internal-port <port>', 'also open the gRPC services of the roles, on loopback only', port)

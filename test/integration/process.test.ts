@@ -47,6 +47,7 @@ describe('help and options', () => {
     ['port that is none', ['serve', '--port', 'x'], 'expected a port from 0 (any free one) to 65535'],
     ['port too large', ['serve', '--port', '70000'], 'expected a port from 0 (any free one) to 65535'],
     ['option without its value', ['serve', '--data'], '--data'],
+    ['data folder without a name', ['serve', '--data', '', '--port', '0'], 'expected a path'],
     ['log level there is not', ['serve', '--log-level', 'loud'], 'debug, info, warn, error'],
     ['role there is not', ['serve', '--role', 'chef'], '"chef" is not a role; roles are'],
     ['peer that is none', ['serve', '--peer', 'data-coord'], 'expected ROLE=HOST:PORT'],
