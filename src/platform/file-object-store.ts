@@ -3,16 +3,25 @@ import { KeyedMutex } from '#base/async.js';
 import type { Files, ReadFile } from './files.js';
 import { checkObjectKey, type ObjectStore } from './object-store.js';
 
-/** How many parts of a key name what comes and goes all the time, by its first part: files of a segment, or of one build of an index. */
-const PARTS_KEPT: Readonly<Record<string, number>> = { index_files: 1 };
-/** Kind, collection, partition: writers in several processes share these folders, so they stay when they are empty. */
-const PARTS_KEPT_MOST = 3;
+/**
+ * How many parts of a key name a folder that stays when it is empty, by its first part: kind, collection, partition, which writers in several
+ * processes share. Below them each segment, and each build of an index, has folders that come and go with it.
+ */
+const KEPT_PARTS: Readonly<Record<string, number>> = {
+  insert_log: 3,
+  delta_log: 3,
+  manifest: 3,
+  index_files: 1,
+};
 
-/** Below which folder those of an object's path, or of a folder of objects, go with what was in them. `path` begins with the folder of the store. */
-export function keptFolder(path: string): string {
+/**
+ * Below which folder those of an object's path, or of a folder of objects, go with what was in them. `path` begins with the folder of the store.
+ * @returns undefined where folders are not ours: users put files to import beside our objects
+ */
+export function keptFolder(path: string): string | undefined {
   const [store, kind = '', ...rest] = path.split('/');
-  const kept = rest.slice(0, (PARTS_KEPT[kind] ?? PARTS_KEPT_MOST) - 1);
-  return [store, kind, ...kept].join('/');
+  const kept = Object.hasOwn(KEPT_PARTS, kind) ? KEPT_PARTS[kind] : undefined;
+  return kept === undefined ? undefined : [store, kind, ...rest.slice(0, kept - 1)].join('/');
 }
 
 export class FileObjectStore implements ObjectStore {

@@ -63,11 +63,14 @@ test('objects: a segment and a build of an index leave no folder behind, a parti
 test('empty folders of earlier runs go at an opening', async () => {
   for (const name of ['insert_log/1/2/3/0', 'insert_log/1/2/3/101', 'insert_log/1/2/4/0', 'index_files/7/1'])
     await fs.mkdir(join(root, 'objects', name), { recursive: true });
+  await fs.mkdir(join(root, 'objects', 'of/users/to/import/into'), { recursive: true });
   await files.write('objects/insert_log/1/2/4/101/5', content);
   await files.removeLeftovers('objects', keptFolder);
   expect((await folders()).filter((name) => name.split('/').length > 4)).toEqual([
     'objects/insert_log/1/2/4',
     'objects/insert_log/1/2/4/101',
+    'objects/of/users/to/import',
+    'objects/of/users/to/import/into',
   ]);
   expect(await folders()).not.toContain('objects/index_files/7');
 });
