@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '.rivals');
 
-const INSTALL_MS_MAX = 900_000;
+/** How long one may take to install: whoever has less time says so. */
+export const installs = { msMax: 900_000 };
 
 /** Why a rival did not install, in a line. @param name a part of the package's */
 export function whyLeftOut(name) {
@@ -40,11 +41,11 @@ export function loadRival(name, version) {
   );
   console.error(`installing ${name}@${version} into ${home} ...`);
   const args = ['i', '--prefix', home, '--no-audit', '--no-fund', `${name}@${version}`];
-  const done = spawnSync('npm', args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: INSTALL_MS_MAX });
+  const done = spawnSync('npm', args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: installs.msMax });
   module = load();
   if (!module) {
     const late =
-      done.error?.code === 'ETIMEDOUT' ? `not done after ${INSTALL_MS_MAX / 60_000} minutes; ` : '';
+      done.error?.code === 'ETIMEDOUT' ? `not done after ${Math.round(installs.msMax / 1000)} s; ` : '';
     writeFileSync(failed, `${late}${done.stderr}`);
     console.error(
       `${name}@${version} did not install, left out (reason in ${failed}; delete that file to try again)`,

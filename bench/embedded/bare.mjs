@@ -65,6 +65,7 @@ function passingOf(rowCount, share) {
 export const bareEngine = (typed) => ({
   ...typed,
   name: 'elanus, bare engine',
+  searchesFilesOf: typed.name,
   async open(set, folder) {
     const { openNodePlatform } = await dist('platform/node/node-platform.js');
     const { searchSegment } = await dist('segment/search/segment-search.js');

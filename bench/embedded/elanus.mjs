@@ -90,6 +90,7 @@ async function loaded(transport) {
 
 const inProcess = {
   name: 'elanus, calls in process',
+  searchesFilesOf: 'elanus, typed client',
   durability: 'fsync before the answer',
   widths: graphWidths,
   async load(set, folder) {
@@ -173,6 +174,7 @@ async function declarationOf({ dim, metric }) {
 const typed = {
   ...inProcess,
   name: 'elanus, typed client',
+  searchesFilesOf: undefined,
   async load(set, folder) {
     const { open } = await dist('server/open.js');
     const database = await open(folder, { logLevel: 'error', listen: false });

@@ -12,18 +12,18 @@ const rivals = {
   'milvus-lite': { packages: ['milvus-lite', 'pymilvus', 'setuptools'], durability: 'SQLite' },
 };
 
-/** @returns all of them; `leftOut` says of one that did not install why */
-export function pythonEngines(isWanted = () => true) {
+/** @param timeoutMs of the next install @returns all of them; `leftOut` says of one that did not install why */
+export function pythonEngines(isWanted, timeoutMs) {
   return Object.entries(rivals)
     .filter(([name]) => isWanted(name))
     .map(([name, { packages, durability }]) => ({
       ...{ name, durability, isPython: true },
-      leftOut: installed(name, packages),
+      leftOut: installed(name, packages, timeoutMs()),
     }));
 }
 
 /** @returns undefined when it is there, else why it is not */
-function installed(name, packages) {
+function installed(name, packages, timeout) {
   const file = (what) => join(home, `${what}-${name}`);
   if (existsSync(file('installed'))) return undefined;
   if (existsSync(file('failed'))) return readFileSync(file('failed'), 'utf8').trim();
@@ -34,10 +34,11 @@ function installed(name, packages) {
     [pythonPath, ['-m', 'pip', 'install', '-q', 'numpy', ...packages]],
   ];
   for (const [program, args] of steps) {
-    const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8' });
+    const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8', timeout });
     if (status === 0) continue;
     const [last = error?.message] = (stderr ?? '').trim().split('\n').slice(-1);
-    const why = `it did not install: ${last || error?.message}`;
+    const late = error?.code === 'ETIMEDOUT' ? `not done after ${Math.round(timeout / 1000)} s` : undefined;
+    const why = `it did not install: ${late ?? (last || error?.message)}`;
     writeFileSync(file('failed'), why);
     console.error(`${name}: ${why}; delete ${file('failed')} to try again`);
     return why;
