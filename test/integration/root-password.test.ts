@@ -182,7 +182,7 @@ describe('the audit log', () => {
     expect(await readdir(folder.path)).toContain('audit.jsonl');
   });
 
-  it.each(['objects/audit', 'wal/audit', 'meta/audit', 'LOCK', 'FORMAT'])(
+  it.each(['objects/audit', 'wal/audit', 'meta/audit', 'LOCK', 'FORMAT', 'RESERVE'])(
     'may not be %s of it',
     async (name) => {
       await expect(openAs({ auditFile: join(folder.path, name) })).rejects.toThrow('among the database');

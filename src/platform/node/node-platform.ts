@@ -23,6 +23,7 @@ import { checkLmdbFile } from '#platform/node/files/lmdb-check.js';
 import { loadLmdb } from '#platform/node/files/lmdb-load.js';
 import { LmdbMetaStore } from '#platform/node/files/lmdb-meta-store.js';
 import { NodeFiles } from '#platform/node/files/node-files.js';
+import { keepReserve, makeRoom, takeWithReserve } from '#platform/node/files/space-reserve.js';
 import { GrpcTransport } from '#platform/node/grpc/grpc-transport.js';
 import type { Platform } from '#platform/platform.js';
 import { runStopSteps, throwFailures } from '#platform/stop-steps.js';
@@ -67,7 +68,7 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
     files,
     metaStore,
     close: closeStores,
-  } = await openStores(options, workers).catch(async (error: unknown) => {
+  } = await openStores(options, { workers, logger }).catch(async (error: unknown) => {
     await workers.close();
     throw error;
   });
@@ -129,6 +130,11 @@ interface Stores {
   close(): Promise<void>;
 }
 
+interface FolderParts {
+  readonly workers: NodeWorkers;
+  readonly logger: ConsoleLogger;
+}
+
 /** Its metadata come from whoever has the folder; what stands here in their place is empty, and belongs to no folder. */
 async function openSharedFiles(root: string): Promise<Stores> {
   await checkDataFolder(root);
@@ -143,7 +149,7 @@ async function openSharedFiles(root: string): Promise<Stores> {
 
 async function openStores(
   { dataFolder, isShared }: NodePlatformOptions,
-  workers: NodeWorkers,
+  { workers, logger }: FolderParts,
 ): Promise<Stores> {
   if (dataFolder === undefined)
     return { files: new MemoryFiles(), metaStore: new MemoryMetaStore(), close: async () => {} };
@@ -152,15 +158,20 @@ async function openStores(
   await checkDataFolder(root);
   const files = new NodeFiles(root);
   files.check();
-  return openOwnFolder(root, files, workers).catch(async (error: unknown) => {
+  return openOwnFolder(root, { files, workers, logger }).catch(async (error: unknown) => {
     await files.close();
     throw error;
   });
 }
 
-async function openOwnFolder(root: string, files: NodeFiles, workers: NodeWorkers): Promise<Stores> {
+async function openOwnFolder(
+  root: string,
+  { files, workers, logger }: FolderParts & { readonly files: NodeFiles },
+): Promise<Stores> {
   const lmdbOpen = await loadLmdb(); // Before anything is made in the folder.
-  const lock = await lockFolder(root);
+  const givenUp = (): void => logger.warn('space_reserve_given_up', { folder: root });
+  const lock = await takeWithReserve(root, () => lockFolder(root), givenUp);
+  if (await makeRoom(root)) givenUp();
   if (existsSync(path.join(root, 'objects', INDEX_FILES))) workers.begin();
   try {
     await markDataFolder(root);
@@ -171,13 +182,18 @@ async function openOwnFolder(root: string, files: NodeFiles, workers: NodeWorker
     // Beside everything else: nothing waits for the space.
     void files.removeLeftovers('objects', keptFolder);
     void files.removeLeftovers('wal');
+    const reserve = keepReserve(root, { logger, timers: nodeTimers });
     return {
       files,
       metaStore,
       async close() {
         // The lock goes last, and goes whatever hangs: what is cut off then is what a crash would cut off.
         const failures = await runStopSteps(nodeTimers, [
-          { name: 'closing the files', withinMs: PART_MS, run: () => files.close() },
+          {
+            name: 'closing the files',
+            withinMs: PART_MS,
+            run: () => reserve.close().then(() => files.close()),
+          },
           { name: 'closing the metadata', withinMs: PART_MS, run: () => metaStore.close() },
           { name: 'unlocking the folder', withinMs: PART_MS, run: () => lock.release() },
         ]);

@@ -4,6 +4,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { syncFolder } from './folders.js';
+import { RESERVE_FILE } from './space-reserve.js';
 
 /**
  * 2: records of the catalog say more than programs of version 1 know (`last_field_id`, `schema_timestamp`, the changes of definitions), and
@@ -16,7 +17,7 @@ const FORMAT_FILE = 'FORMAT';
 const formatText = (version: number): string => `elanus data folder, version ${version}\n`;
 const formatPattern = /^elanus data folder, version (\d{1,9})\n$/;
 /** All that a folder of ours has at its top, also one whose first start was cut off. */
-const ownNames = new Set(['LOCK', FORMAT_FILE, 'meta', 'wal', 'objects']);
+const ownNames = new Set(['LOCK', FORMAT_FILE, RESERVE_FILE, 'meta', 'wal', 'objects']);
 /** A crash may leave `.tmp-` files; `lost+found` is what an empty file system comes with. */
 const isOwn = (name: string): boolean => ownNames.has(name) || name.startsWith('.tmp-');
 const isOfFileSystem = (name: string): boolean => name === 'lost+found';
