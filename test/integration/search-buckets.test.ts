@@ -68,6 +68,26 @@ describe('searches', () => {
       expect((await failureOf(() => ask({ params: { order_by_fields: order } }))).reason).toContain(text);
   });
 
+  it('over REST, one search or several as one', async () => {
+    const post = async (path: string, body: object) => {
+      const url = `http://${world.database.address}/v2/vectordb/entities/${path}`;
+      const init = {
+        method: 'POST',
+        body: JSON.stringify({ collectionName: COLLECTION, limit: 10, ...body }),
+      };
+      const { data } = (await (await fetch(url, init)).json()) as { data: { id: number }[] };
+      return data.map(({ id }) => id);
+    };
+    const search = { data: [vectorFor('dense', 9)], annsField: 'dense' };
+    const order = { orderByFields: [{ field: 'n', order: 'desc' }, 'id:desc'] };
+    const wanted = rankingOf(9)
+      .slice(0, 10)
+      .map(({ id }) => id)
+      .sort((a, b) => rowOf(b).n - rowOf(a).n || b - a);
+    expect(await post('search', { ...search, ...order })).toEqual(wanted);
+    expect(await post('hybrid_search', { search: [search, search], ...order })).toEqual(wanted);
+  });
+
   const spec = {
     fields: ['n'],
     size: 4,

@@ -71,6 +71,7 @@ const searches = ofCollection.extend({
   namespace,
   functionScore: functionScore.optional(),
   functionChains: chainsShape.optional(),
+  orderByFields: orderFields.optional(),
 });
 
 const searchBody = searches.extend({
@@ -81,7 +82,6 @@ const searchBody = searches.extend({
   exprParams: values.optional(),
   searchParams: values.optional(),
   searchAggregation: aggregationShape.optional(),
-  orderByFields: orderFields.optional(),
   highlighter: highlighter.optional(),
 });
 
@@ -136,6 +136,7 @@ const hybrid = {
         params: body.rerank?.params,
         limit: body.limit,
         offset: body.offset,
+        order_by_fields: body.orderByFields && orderText(body.orderByFields),
         ...groupParams(body),
       }),
       ...scoreOf(body),
