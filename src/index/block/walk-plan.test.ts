@@ -23,6 +23,14 @@ test('few vectors that differ are all looked at, by their codes where those take
   expect(planWalk({ ...copied, passing: 100, distinct: 800 })).toBe('exact');
 });
 
+test('a walk that would take longer than to look at all codes is not begun', () => {
+  const all = { nodes: 11_000, passing: 11_000, vectorBytes: 512, codeBytes: 64 };
+  expect(planWalk({ ...all, ef: 112 })).toBe('walk');
+  expect(planWalk({ ...all, ef: 400 })).toBe('scan');
+  expect(planWalk({ ...all, ef: 400, nodes: 100_000, passing: 100_000 })).toBe('walk');
+  expect(planWalk({ ...all, ef: 400, nodes: 1000, passing: 1000 })).toBe('walk');
+});
+
 const questions = fc
   .record({
     nodes: fc.nat(2_000_000),

@@ -40,6 +40,8 @@ const RECORD_CODE_MICROS = 0.08;
  * differ are often equally far from each other (words, labels), and no link of a graph leads nearer.
  */
 const FEW_DISTINCT_WALKS = 4;
+/** From so many nodes on a walk that would take longer than to look at the codes of all of them is not begun. Smaller graphs take tens of microseconds either way. */
+const SCANNED_NODES_MIN = 4096;
 /** What a search may do more than to score the rows that count by their vectors. */
 const MORE_THAN_EXACT = 0.3;
 /** What a unit of the kernel's work takes at most: a node that is scored. */
@@ -105,15 +107,16 @@ export function planWalk(question: WalkQuestion): WalkPlan {
   return walk < costs[best] && widest <= walkMicrosMax(costs) ? 'filtered walk' : best;
 }
 
-/** Undefined: there are more than a walk should be spared. */
+/** Where a walk is not worth its time: all nodes are looked at. Undefined: it is. */
 function planOfFew(question: WalkQuestion): 'exact' | 'scan' | undefined {
   const { nodes, passing, distinct, ef, readsRecords } = question;
-  if (distinct === undefined) return undefined;
   const { inOrder, apart } = codeMicros(question);
   const walk = ef * (readsRecords ? RECORD_MICROS : STEP_MICROS + NODES_A_STEP * apart);
+  const scan = SCORED_MICROS + (distinct ?? nodes) * (readsRecords ? RECORD_CODE_MICROS : inOrder);
+  if (distinct === undefined)
+    return passing >= nodes && nodes >= SCANNED_NODES_MIN && scan < walk ? 'scan' : undefined;
   const scored = passing < nodes ? passing : distinct;
   const exact = scored * rowMicros({ ...question, passing: scored });
-  const scan = SCORED_MICROS + distinct * (readsRecords ? RECORD_CODE_MICROS : inOrder);
   const most = walk * FEW_DISTINCT_WALKS;
   if (exact <= most && (exact <= scan || passing >= nodes)) return 'exact';
   return scan <= Math.min(most, exact) ? 'scan' : undefined;

@@ -64,11 +64,12 @@ export async function chooseCodes<Region extends IndexRegion>(
     spec.form === 'fitting'
       ? fittingForm(dim, nearest * place.step, sample.deviation, sample.reach)
       : spec.form;
+  const role = spec.form === 'fitting' ? 'fitting' : 'walked';
   // Room was taken for the codes that were asked for, or for those of 8 bits.
   const form =
     by === 'FP32' || bits || pq
       ? fitting
-      : await firstFit(fitting, dim, (one) => fits(run, one, stepFor(run, one), 'walked'));
+      : await firstFit(fitting, dim, (one) => fits(run, one, stepFor(run, one), role));
   const step = bits ? place.step : stepFor(run, form);
   return { form, step, stride: pq?.stride ?? codeBytes(form, dim) };
 }

@@ -91,8 +91,9 @@ async function queriesNear(
 ): Promise<Sampled> {
   const stored = rows.map((row) => vectors.store.view(row));
   // Sums of other elements would have to be rounded to them.
-  if (vectors.store.elementType !== 'float32') return { rows, queries: stored };
+  if (vectors.store.elementType !== 'float32') return { queries: stored, leftOut: rows.map((row) => [row]) };
   const queries: Uint8Array[] = [];
+  const leftOut: number[][] = [];
   for (const [i, query] of stored.entries()) {
     const search = {
       queries: query,
@@ -102,14 +103,11 @@ async function queriesNear(
     };
     const found = await index.search(vectors, search, signal);
     const others = [...found.rows.subarray(0, found.counts[0])].filter((row) => row !== rows[i]);
-    queries.push(
-      moved(
-        query,
-        ...[NEAR_NEIGHBOUR, FAR_NEIGHBOUR].map((at) => vectors.store.view(others[at - 1] ?? rows[i] ?? 0)),
-      ),
-    );
+    const madeOf = [NEAR_NEIGHBOUR, FAR_NEIGHBOUR].map((at) => others[at - 1] ?? rows[i] ?? 0);
+    queries.push(moved(query, ...madeOf.map((row) => vectors.store.view(row))));
+    leftOut.push([rows[i] ?? 0, ...madeOf]);
   }
-  return { queries };
+  return { queries, leftOut };
 }
 
 const floatsOf = (bytes: Uint8Array): Float32Array => new Float32Array(bytes.slice().buffer);

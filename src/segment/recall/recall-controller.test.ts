@@ -211,7 +211,10 @@ describe('recallOf', () => {
   it('counts rows as near as the last, and leaves out the query itself', () => {
     expect(recallOf('L2', hits([1, 2, 3], [0, 1, 2]), hits([1, 3, 9], [0, 2, 5]), 0)).toBeCloseTo(2 / 3);
     expect(recallOf('L2', hits([1, 2, 3], [0, 1, 2]), hits([1, 2, 7], [0, 1, 2]), 0)).toBe(1);
-    expect(recallOf('L2', hits([5, 2, 3], [0, 1, 2]), hits([5, 3, 4], [0, 2, 3]), 0, 5)).toBe(0.5);
+    expect(recallOf('L2', hits([5, 2, 3], [0, 1, 2]), hits([5, 3, 4], [0, 2, 3]), 0, [5])).toBe(0.5);
+    expect(
+      recallOf('L2', hits([5, 2, 6, 3], [0, 1, 2, 3]), hits([5, 6, 3, 4], [0, 2, 3, 4]), 0, [5, 6]),
+    ).toBe(0.5);
     expect(recallOf('COSINE', hits([1, 2], [0.9, 0.8]), hits([1, 7], [0.9, 0.7]), 0)).toBe(0.5);
     expect(recallOf('L2', hits([], []), hits([], []), 0)).toBe(1);
   });

@@ -290,7 +290,7 @@ export class RecallController {
       rows.push(row);
       queries.push(this.#vectors.store.view(row));
     }
-    return { queries, rows };
+    return { queries, leftOut: rows.map((row) => [row]) };
   }
 
   async #measure(

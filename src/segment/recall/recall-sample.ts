@@ -12,8 +12,8 @@ import type { RecallCurve } from './recall-curve.js';
 
 export interface Sampled {
   readonly queries: readonly Uint8Array[];
-  /** The rows of queries that are stored vectors. */
-  readonly rows?: readonly number[];
+  /** Rows that each query is, or was made of: they are found too easily, and do not count. */
+  readonly leftOut?: readonly (readonly number[])[];
 }
 
 /** What is searched, and how. */
@@ -35,7 +35,7 @@ const TASK_BYTES = 32 << 20;
 /** Runs the queries exactly and at each width, until one width finds everything: wider ones would too. */
 export async function measureRecall(
   curve: RecallCurve,
-  { queries, rows }: Sampled,
+  { queries, leftOut = [] }: Sampled,
   measured: Measured,
 ): Promise<void> {
   if (queries.length === 0) return;
@@ -43,8 +43,9 @@ export async function measureRecall(
   const { vectorBytes } = vectors.store;
   const bytes = new Uint8Array(queries.length * vectorBytes);
   for (const [i, query] of queries.entries()) bytes.set(query, i * vectorBytes);
-  // A stored vector is its own nearest neighbour: one more is asked for, and it is left out.
-  const k = Math.min(index.rowCount, curve.k + (rows === undefined ? 0 : 1));
+  // A stored vector is its own nearest neighbour: as many more are asked for as are left out.
+  const more = leftOut.reduce((most, { length }) => Math.max(most, length), 0);
+  const k = Math.min(index.rowCount, curve.k + more);
   const exact = await exactHits(measured, bytes, k);
   const recalls = queries.map(() => new Float64Array(curve.widths.length).fill(1));
   for (const [at, width] of curve.widths.entries()) {
@@ -52,7 +53,7 @@ export async function measureRecall(
     const found = await index.search(vectors, search, signal);
     let isAll = true;
     for (const [query, ofQuery] of recalls.entries()) {
-      const recall = recallOf(index.metric as MetricName, exact, found, query, rows?.[query]);
+      const recall = recallOf(index.metric as MetricName, exact, found, query, leftOut[query]);
       ofQuery[at] = recall;
       isAll &&= recall === 1;
     }
@@ -86,20 +87,20 @@ async function exactHits(
   return mergeHits(metric, queries.length / store.vectorBytes, k, parts);
 }
 
-/** The part of the exact hits that were found; a row as near as the last of them counts like it. @param own a row that is left out of both. */
+/** The part of the exact hits that were found; a row as near as the last of them counts like it. @param leftOut rows that are left out of both. */
 export function recallOf(
   metric: MetricName,
   exact: SegmentHits,
   found: SegmentHits,
   query: number,
-  own?: number,
+  leftOut: readonly number[] = [],
 ): number {
   const listOf = ({ rows, scores, counts, k }: SegmentHits) =>
     Array.from({ length: counts[query] ?? 0 }, (_, i) => ({
       row: rows[query * k + i],
       score: scores[query * k + i] as number,
-    })).filter(({ row }) => row !== own);
-  const wanted = listOf(exact).slice(0, own === undefined ? exact.k : Math.max(1, exact.k - 1));
+    })).filter(({ row }) => row === undefined || !leftOut.includes(row));
+  const wanted = listOf(exact).slice(0, Math.max(1, exact.k - leftOut.length));
   const last = wanted.at(-1);
   if (last === undefined) return 1;
   const wantedRows = new Set(wanted.map(({ row }) => row));
