@@ -167,14 +167,6 @@ export const plants = {
       'if (true)',
     ),
   ),
-  'writes-forgotten': plant(
-    'a write that comes again is written again',
-    edit(
-      'roles/streaming-node/writes/known-writes.js',
-      'const known = this.#times.get(keyOf(id));',
-      'const known = undefined;',
-    ),
-  ),
   'epoch-repeats': plant(
     'the epoch is counted from the channels that exist, not from those that existed',
     edit(
