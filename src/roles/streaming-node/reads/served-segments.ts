@@ -203,16 +203,20 @@ export class ServedSegments {
 
   /** Gives up all that query-nodes serve. Reads are refused until the next target is loaded. */
   #lose(reason: string): void {
-    this.#parts.platform.logger.warn('served_segments_lost', {
-      vchannel: this.#parts.shard.channel.vchannel,
-      segments: this.#state.served.size,
-      reason,
-    });
+    const { platform, shard, onLost } = this.#parts;
+    const segments = this.#state.served.size;
     this.#state.life++;
     this.#state.served.clear();
     this.#partitions = undefined;
     this.#state.isLoaded = false;
-    this.#parts.onLost();
+    // At the end of a process its query-node may go before a call of its shards has ended: nobody reads them any more.
+    if (shard.closed) return;
+    platform.logger.warn('served_segments_lost', {
+      vchannel: shard.channel.vchannel,
+      segments,
+      reason,
+    });
+    onLost();
   }
 
   /** A call to the query-node about segments that it should hold. */

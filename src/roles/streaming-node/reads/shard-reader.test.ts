@@ -219,6 +219,15 @@ test('a query-node that restarted is noticed at the next read', async () => {
   expect(seen.lost).toBe(1);
 });
 
+test('a shard that is closed misses nothing that a query-node lets go', async () => {
+  const { target, loaded, seen, shard } = readerWorld({ 2: [1n] });
+  await target(10n, [2n]);
+  shard.close();
+  loaded.clear();
+  await target(11n, []);
+  expect(seen.lost).toBe(0);
+});
+
 test('what does not fit is left out, what was served goes on; segments that go are released', async () => {
   const { target, found, faults, seen, write } = readerWorld({ 2: [1n], 3: [2n] });
   await write(10n, {});
