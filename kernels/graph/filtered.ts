@@ -20,7 +20,6 @@ import {
   pool,
   poolMax,
   scratch,
-  timesMet,
 } from './graph';
 import { forgetRefused, HOLE, isHole, noteRefused, SEEN_FROM } from './holes';
 import { countingShare, enterSeeing, forgetSeeds, sampleSeeds, seedCount, seedsAt, seedWork } from './seeds';
@@ -73,8 +72,9 @@ export function beginWork(nodesOfIt: i32): void {
   done = nodesOfIt;
 }
 
-/** Whether the node that was expanded last has neighbours that do not count. */
-let meetsRefused: bool = false;
+/** Neighbours that do not count of the node that was expanded last: how many, and a bit for each of the first 32 of its list. */
+let refusedNear: i32 = 0;
+let refusedFirst: u32 = 0;
 /** How many ids the last `countingIds` came to. */
 let idsOfMask: i32 = 0;
 
@@ -92,6 +92,11 @@ let idsOfMask: i32 = 0;
   }
   idsOfMask = i;
   return mask;
+}
+
+/** The rest of as many ids. */
+@inline function othersOf(mask: u32, count: i32): u32 {
+  return ~mask & (count < 32 ? (1 << count) - 1 : -1);
 }
 
 /** Meets the ids of a list from `p` on that are set in `mask`; unseen ones go to `ids`. @param once as of `meet` @returns how many are there then, where `n` were before */
@@ -125,8 +130,9 @@ function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, isSeed:
     all += count;
     near += popcnt(mask);
     n = meetIds(p, mask, ids, n, m, once);
+    let others = othersOf(mask, count);
+    if (from == 0) refusedFirst = others;
     if (near < enough) {
-      let others = ~mask & (count < 32 ? (1 << count) - 1 : -1);
       for (; others != 0 && refused < BRIDGES; others &= others - 1) {
         const next = load<u32>(p + ((<usize>ctz(others)) << 2));
         store<u32>(bridges + ((<usize>refused) << 2), next);
@@ -136,7 +142,7 @@ function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, isSeed:
     if (count < 32) break;
   }
   noteLinks(near);
-  meetsRefused = near < all;
+  refusedNear = all - near;
   if (near >= enough) return n;
   for (let i = 0; i < refused; i++) load<u8>(listOf(load<u32>(bridges + ((<usize>i) << 2)), 0));
   addWork(refused * CROSSING);
@@ -268,7 +274,7 @@ function walkFrom(
       nearest = <i32>(r >> 32);
     }
     if (looksForHole) {
-      if (meetsRefused) seeRefused(query, nodeOf(entry), length, excluded, m);
+      if (refusedNear > 0) seeRefused(query, nodeOf(entry), length, excluded, m);
       if (isHole(entries, size)) return HOLE;
     }
     at = nearest;
@@ -282,19 +288,26 @@ function walkFrom(
   return min((settledWithin > 0 ? grown(width) : width) + own, poolMax);
 }
 
-/** Scores unseen neighbours that do not count, and notes them. */
+/** Scores unseen neighbours that do not count, of the node that was expanded last, and notes them. */
 function seeRefused(query: usize, node: u32, length: i32, excluded: usize, m: i32): void {
   const list = listOf(node, 0),
     keys = scratch,
     ids = scratch + 64;
   let n = 0;
-  for (let i = 0; i < length; i++) {
-    const next = load<u32>(list + ((<usize>i) << 2));
-    if (next == NIL) break;
-    if (counts(excluded, next) || timesMet(next, m) == 0) continue;
-    mark(next, m);
-    store<u32>(ids + ((<usize>n) << 2), next);
-    n++;
+  for (let from = 0, left = refusedNear; left > 0; from += 32) {
+    const p = list + ((<usize>from) << 2);
+    let others = refusedFirst;
+    if (from > 0) {
+      const mask = countingIds(p, length - from, excluded);
+      others = othersOf(mask, idsOfMask);
+    }
+    for (left -= popcnt(others); others != 0; others &= others - 1) {
+      const next = load<u32>(p + ((<usize>ctz(others)) << 2));
+      if (isMet(next, m)) continue;
+      mark(next, m);
+      store<u32>(ids + ((<usize>n) << 2), next);
+      n++;
+    }
   }
   if (n == 0) return;
   padIds(ids, n);

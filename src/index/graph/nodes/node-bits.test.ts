@@ -60,6 +60,29 @@ for (const { name, vectors, without } of sets) {
   );
 }
 
+test('searches by one filter and another, by node and by row, each see their own bits', async () => {
+  const vectors = clustered(ROWS, DIM, 5);
+  const isWithout = (row: number): boolean => row % 7 === 1;
+  const fixture = await build(vectors, DIM, 'L2', { without: bits(ROWS, isWithout) });
+  const { placement, region } = fixture.index;
+  const [query = new Uint8Array(0)] = queriesOf(fixture, vectors, 1);
+  const filters = [0, 1].map((rest) => {
+    const excluded = bits(ROWS, (row) => row % 2 === rest || isWithout(row));
+    const asked = { excluded, passing: countClear(excluded, ROWS), params: { ef: 20 } };
+    const byNode = { ...asked, excludedNodes: bitsByNode(region.memory, placement, excluded) };
+    return { byRow: asked, byNode, found: find(fixture, query, 10, asked) };
+  });
+  expect(filters[0]?.found).not.toEqual(filters[1]?.found);
+  const orders = ['byNode', 'byNode', 'byRow'] as const;
+  for (let at = 0; at < 18; at++) {
+    const one = filters[at % 2];
+    const other = filters[(at + (at % 3 === 0 ? 1 : 0)) % 2];
+    for (const filter of [one, other])
+      for (const order of [orders[at % 3], 'byNode'] as const)
+        if (filter && order) expect(find(fixture, query, 10, filter[order])).toEqual(filter.found);
+  }
+});
+
 test('rows behind the bits count, and so do nodes', async () => {
   const fixture = await build(clustered(ROWS, DIM, 5), DIM, 'L2', {
     without: bits(ROWS, (row) => row % 2 === 1),

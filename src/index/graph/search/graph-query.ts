@@ -28,7 +28,7 @@ import {
   useCodes,
 } from '#index/graph/codes/graph-codes.js';
 import { type GraphKernel, graphKernel } from '#index/graph/codes/graph-kernel.js';
-import { CopiesOfRows, putBits } from '#index/graph/nodes/copies-of-rows.js';
+import { CopiesOfRows } from '#index/graph/nodes/copies-of-rows.js';
 import {
   excludedBytes,
   GRAPH_POOL_MAX,
@@ -37,6 +37,7 @@ import {
   type WorkLayout,
   workLayout,
 } from '#index/graph/nodes/graph-layout.js';
+import { placeNodeBits, placeRowBits } from '#index/graph/nodes/placed-bits.js';
 import { scoredByCodes } from './code-scores.js';
 import type { Column, GraphIndexPlace, GraphSearchPlace, GraphWalks } from './graph-walks.js';
 import { hitsInRange } from './hits-in-range.js';
@@ -215,9 +216,9 @@ export class GraphQuery {
     this.#kernel.useNodeBits(excludedNodes === undefined ? 0 : 1);
     const { nodes, rowRoom } = this.#params;
     const bytes = excludedBytes(Math.max(nodes, rowRoom, this.#index.rowCount));
-    const bits = new Uint8Array(this.#memory.buffer, this.#excluded, bytes);
-    putBits(bits, excludedNodes ?? excluded);
-    if (excludedNodes === undefined) this.#copies?.admit(bits);
+    const room = { memory: this.#memory, at: this.#excluded, bytes };
+    if (excludedNodes === undefined) placeRowBits(room, excluded, this.#copies);
+    else placeNodeBits(room, excludedNodes);
   }
 
   run(query: number, rows: Uint32Array, scores: Float32Array, at: number): number {
@@ -365,8 +366,7 @@ export class GraphQuery {
 
   #bestByKeys(k: number): Hits {
     this.#copyExcluded(this.#input.excluded ?? new Uint8Array(0));
-    const most = Math.min(GRAPH_POOL_MAX, this.#worth(k));
-    return this.#score(this.#scanned(most), k);
+    return this.#score(this.#scanned(Math.min(GRAPH_POOL_MAX, this.#worth(k))), k);
   }
 
   /** Scores of the found rows, the best `k` of them. */
