@@ -18,6 +18,7 @@ it('is equal to what it was made from, and has its fields in common with those o
   expect(two.fields).toBe(one.fields);
   expect(two.properties).toBe(one.properties);
   expect(sharedSchema({ ...make('c'), dbName: 'other' })).toEqual({ ...make('c'), dbName: 'other' });
+  expect([sharedSchema(one), sharedSchema(two)].every((again, at) => again === [one, two][at])).toBe(true);
 });
 
 it.each<[string, CollectionSchema]>([

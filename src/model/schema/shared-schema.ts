@@ -10,8 +10,9 @@ const MAKE_BYTES_MAX = 16_384;
 /** By the bytes of a schema without its names. */
 const makes = new Map<string, CollectionSchema>();
 
-/** The same schema, whose parts may be those of others and are frozen. */
+/** The same schema, whose parts may be those of others and are frozen. One that was shared already stays as it is. */
 export function sharedSchema(schema: CollectionSchema): CollectionSchema {
+  if (Object.isFrozen(schema.fields)) return schema;
   const bytes = CollectionSchema.encode({ ...schema, name: '', dbName: '' }).finish();
   if (bytes.length > MAKE_BYTES_MAX) return schema;
   let key = '';

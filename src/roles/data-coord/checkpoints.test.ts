@@ -1,4 +1,4 @@
-// Checkpoints of many channels are one change of the catalog, and each stands for itself.
+// Checkpoints of many channels are one change of the catalog, and each stands for itself. Nobody who takes many over gets a copy of each schema.
 import { expect, it } from 'vitest';
 import { CheckpointOutcome } from '#proto/elanus/roles.js';
 import { fresh } from '../../../test/support/data-coord.js';
@@ -37,4 +37,21 @@ it('moves those that the writer owns, says what became of the others, and never 
   expect(
     new Set(after.channels.map(({ channel }) => `${channel?.checkpointLsn} ${channel?.checkpointTimestamp}`)),
   ).toEqual(new Set(['20 200']));
+});
+
+it('channels of one make have their schema in common where they are taken over and listed', async () => {
+  const { registry, calls, run } = await fresh();
+  for (const collectionID of [7n, 8n]) {
+    const channelNames = [`by-dev-rootcoord-dml_0_${collectionID}v0`];
+    const schema = { name: `c${collectionID}`, fields: [{ fieldID: 100n, name: 'id' }] };
+    await run(calls.watchChannels({ collectionID, channelNames, schema, createTimestamp: 5n }));
+  }
+  const { channels: taken } = await run(registry.acquireChannels({ serverId: 8n }));
+  const { channels: listed } = await run(registry.listSegments({ collectionId: 7n }));
+  const fields = [...taken.map(({ channel }) => channel), ...listed].map(
+    (channel) => channel?.schema?.fields,
+  );
+  expect(fields).toHaveLength(3);
+  expect(fields[0]).toHaveLength(1);
+  expect(new Set(fields).size).toBe(1);
 });

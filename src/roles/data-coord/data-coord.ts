@@ -4,7 +4,12 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import { channelRecord } from '#model/states/channel.js';
 import { type FlushedSegment, isFlushed, segmentRecord } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
-import type { ChannelRegistryDefinition, DataRevisionsResponse } from '#proto/elanus/roles.js';
+import type {
+  AcquireChannelsResponse,
+  ChannelRegistryDefinition,
+  DataRevisionsResponse,
+  ListSegmentsResponse,
+} from '#proto/elanus/roles.js';
 import type { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { compactionHandlers } from '#roles/data-coord/compaction/compaction-handlers.js';
 import { type CompactionSettings, Compactor } from '#roles/data-coord/compaction/compactor.js';
@@ -216,12 +221,14 @@ export class DataCoord {
         if (ids === undefined) persisted.set(vchannel, [id]);
         else ids.push(id);
       }
-      return {
+      // Whole: of ten thousand channels a copy would have a schema each.
+      return whole<AcquireChannelsResponse>({
+        status: undefined,
         channels: channels.map((channel) => ({
           channel: channelRecord(channel),
           persistedSegmentIds: persisted.get(channel.vchannel) ?? [],
         })),
-      };
+      });
     },
     commitFlush: async (request) => {
       await this.#committed(await this.#commits.commitFlush(request));
@@ -232,11 +239,12 @@ export class DataCoord {
     }),
     listSegments: async ({ collectionId }) => {
       const all = this.#catalog.segmentsOf(collectionId);
-      return {
+      return whole<ListSegmentsResponse>({
+        status: undefined,
         segments: all.filter(isFlushed).map(segmentRecord),
         replaced: all.filter(({ state }) => state === 'dropped').map(segmentRecord),
         channels: this.#catalog.channelsOf(collectionId).map(channelRecord),
-      };
+      });
     },
     // Asked about all that is loaded, again and again: the answer is whole and goes on as it is.
     dataRevisions: async ({ collectionIds }) =>

@@ -3,6 +3,8 @@ import { ElanusError } from '#base/errors.js';
 import { loadedSchema } from '#model/schema/loaded-fields.js';
 import { isInScope, type Load } from '#model/states/load.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
+import type { SyncTargetRequest } from '#proto/elanus/roles.js';
+import { whole } from '#rpc/service.js';
 import { rowsEstimate } from '#segment/files/memory-estimate.js';
 import { tooLarge } from '#segment/memory-account.js';
 import { chooseServed } from './choose-served.js';
@@ -61,7 +63,7 @@ export async function serveRound(
       stepText(channelOf.get(vchannel) ?? { vchannel, ownerServerId: 0n }, coming, places),
       coming.length > 0,
     );
-    await peers.streamingNode.syncTarget({
+    const target = whole<SyncTargetRequest>({
       vchannel,
       segments: sealed.map((segment) => ({ segment, nodeId: places.get(segment.id) ?? 0n })),
       deleteSegments: own.filter(
@@ -70,13 +72,14 @@ export async function serveRound(
       partitionIds,
       schema: collection.schema,
       indexes: collection.indexes,
-      leftOutFieldIds: leftOut,
+      leftOutFieldIds: [...leftOut],
       version,
       replaced: [...choice.replaced, ...replaced.filter(isGone)].map(
         ({ id, partitionId, readableFrom, compactedTo }) => ({ id, partitionId, readableFrom, compactedTo }),
       ),
       readableFrom: channel?.readableFrom ?? 0n,
     });
+    await peers.streamingNode.syncTarget(target);
     const serverId = channel?.ownerServerId ?? 0n;
     distribution.served({ collectionId, vchannel, serverId, version, segments: places });
     // A wish that came meanwhile is the next round's.

@@ -9,13 +9,14 @@ import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import { StateCode } from '#proto/milvus/common.js';
+import type { DescribeCollectionResponse } from '#proto/milvus/milvus.js';
 import type { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import type { DataCoordBroker } from '#roles/root-coord/data-coord-broker.js';
 import type { DefinitionCatalog } from '#roles/root-coord/definition-catalog.js';
 import type { IndexReconciler } from '#roles/root-coord/index-reconciler.js';
 import type { RootCoordPeers } from '#roles/root-coord/root-coord-peers.js';
 import { configurations } from '#rpc/configurations.js';
-import type { Handlers } from '#rpc/service.js';
+import { type Handlers, whole } from '#rpc/service.js';
 
 /** What of its settings tools may see. */
 interface ShownSettings {
@@ -215,9 +216,10 @@ async function describeSegment(
 }
 
 /** The public description of a collection, as every client reads it. */
-function describe(record: CollectionRecord) {
+function describe(record: CollectionRecord): DescribeCollectionResponse {
   assert(record.schema !== undefined, `collection ${record.id} has no schema`);
-  return {
+  return whole<DescribeCollectionResponse>({
+    status: undefined,
     schema: record.schema,
     collectionID: record.id,
     virtualChannelNames: record.vchannels,
@@ -233,7 +235,8 @@ function describe(record: CollectionRecord) {
     numPartitions: BigInt(record.partitions.length),
     updateTimestamp: record.updateTimestamp,
     updateTimestampStr: String(record.updateTimestamp),
-  };
+    ...{ startPositions: [], dbId: 0n, requestTime: 0n },
+  });
 }
 
 function describePartitions({ partitions }: CollectionRecord, names: readonly string[]) {
