@@ -22,9 +22,11 @@ export async function allSettled<T>(tasks: readonly Promise<T>[]): Promise<T[]> 
   return Promise.all(tasks);
 }
 
+const NOBODY: Promise<unknown> = Promise.resolve();
+
 /** Runs one task at a time, in the order of arrival. */
 export class Mutex {
-  #tail: Promise<unknown> = Promise.resolve();
+  #tail: Promise<unknown> = NOBODY;
 
   run<T>(task: () => Promise<T>): Promise<T> {
     const result = this.#tail.then(task);

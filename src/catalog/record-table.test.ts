@@ -27,33 +27,3 @@ test('bytes that are no record are damage', async () => {
     message: expect.stringContaining('s/7'),
   });
 });
-
-test('what an earlier call found is decoded again only where it was written since', async () => {
-  const store = new MemoryMetaStore();
-  let decoded = 0;
-  const counted = {
-    encode: SegmentRecord.encode,
-    decode: (bytes: Uint8Array) => {
-      decoded++;
-      return SegmentRecord.decode(bytes);
-    },
-  };
-  const table = recordTable(store, 's/', counted);
-  const put = (key: string, rowCount: bigint) =>
-    table.put(key, SegmentRecord.fromPartial({ id: 7n, rowCount }));
-  await store.transact([], [put('1', 1n), put('2', 2n)]);
-  const first = await table.entries();
-  const known = new Map(first.map((entry) => [entry.key, entry]));
-  await store.transact([], [put('2', 3n), put('3', 4n), table.remove('1')]);
-  await store.transact([], [put('1', 5n)]);
-  const second = await table.entries(known);
-  expect(second.map(({ key, record }) => [key, record.rowCount])).toEqual([
-    ['1', 5n],
-    ['2', 3n],
-    ['3', 4n],
-  ]);
-  expect(decoded).toBe(5);
-  const third = await table.entries(new Map(second.map((entry) => [entry.key, entry])));
-  expect(third.map(({ record }) => record)).toEqual(second.map(({ record }) => record));
-  expect(decoded).toBe(5);
-});

@@ -25,11 +25,6 @@ export interface RecordEntry<T> {
   readonly revision: bigint;
 }
 
-export interface KeyedEntry<T> extends RecordEntry<T> {
-  /** Below the prefix of the table. */
-  readonly key: string;
-}
-
 export interface RecordTable<T> {
   readonly prefix: string;
   /** @throws data_corrupt, unsupported (a state of a newer release), naming the key */
@@ -37,8 +32,7 @@ export interface RecordTable<T> {
   list(below?: string): Promise<readonly T[]>;
   /** As `get`, with the revision to name in a compare. */
   entry(key: string): Promise<RecordEntry<T> | undefined>;
-  /** @param known what an earlier call found, by key: what has that revision still is the same record, and is not decoded again */
-  entries(known?: ReadonlyMap<string, RecordEntry<T>>): Promise<readonly KeyedEntry<T>[]>;
+  entries(): Promise<readonly RecordEntry<T>[]>;
   put(key: string, record: T): MetaOperation;
   remove(key: string): MetaOperation;
 }
@@ -69,13 +63,11 @@ export function recordTable<T>(store: MetaStore, prefix: string, type: RecordTyp
       const entry = await store.get(prefix + key);
       return entry === undefined ? undefined : { record: decode(entry), revision: entry.modRevision };
     },
-    async entries(known) {
-      return (await store.range(prefix)).map((entry) => {
-        const key = entry.key.slice(prefix.length);
-        const { modRevision: revision } = entry;
-        const before = known?.get(key);
-        return { key, revision, record: before?.revision === revision ? before.record : decode(entry) };
-      });
+    async entries() {
+      return (await store.range(prefix)).map((entry) => ({
+        record: decode(entry),
+        revision: entry.modRevision,
+      }));
     },
     put: (key, record) => ({ kind: 'put', key: prefix + key, value: type.encode(record).finish() }),
     remove: (key) => ({ kind: 'delete', key: prefix + key }),

@@ -1,13 +1,18 @@
 // A shard with all that makes it serve: its flush, its reader, and the log it is written to.
+import { must } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { noMembers } from '#base/maps/lazy-map.js';
 import { sharedSchema } from '#model/schema/shared-schema.js';
+import type { ChannelRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { ChannelAssignment } from '#proto/elanus/roles.js';
-import { ShardReader } from '#roles/streaming-node/reads/shard-reader.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { ShardReader, type ShardReaderParts } from '#roles/streaming-node/reads/shard-reader.js';
 import type { PhysicalChannel } from './physical-channel.js';
 import { Shard } from './shard.js';
-import { ShardFlush } from './shard-flush.js';
-import { ShardSchema } from './shard-schema.js';
+import type { BufferedDeletes } from './shard-change.js';
+import { ShardFlush, type ShardFlushParts } from './shard-flush.js';
+import type { ShardParts } from './shard-parts.js';
+import { ShardSchema, type ShardSchemaParts } from './shard-schema.js';
 import type { StreamingNodeParts } from './streaming-node-parts.js';
 
 export interface OpenShard {
@@ -18,7 +23,8 @@ export interface OpenShard {
   readonly schema: ShardSchema;
 }
 
-export interface OpenShardParts extends StreamingNodeParts {
+/** One for all shards of a node. */
+export interface ShardWorld extends StreamingNodeParts {
   /** Targets that were read before it may not know all that is in files. */
   readonly startTimestamp: bigint;
   /** Asks for the target of a collection. */
@@ -30,57 +36,124 @@ export interface OpenShardParts extends StreamingNodeParts {
 }
 
 /** Joins the parts of one shard; nothing in it runs yet. */
-export function openShard(
-  parts: OpenShardParts,
+export const openShard = (
+  world: ShardWorld,
   physical: PhysicalChannel,
   assignment: ChannelAssignment,
-): OpenShard {
-  const { platform, settings, peers, time, startTimestamp, allocateIds } = parts;
-  if (assignment.channel?.schema === undefined)
-    throw new ElanusError('internal', 'channel assignment without channel or schema');
-  const schema = sharedSchema(assignment.channel.schema);
-  const channel = { ...assignment.channel, schema };
-  const open: { current?: OpenShard } = {};
-  const shard = new Shard({
-    platform,
-    settings,
-    channel,
-    schema,
-    persistedSegmentIds:
-      assignment.persistedSegmentIds.length === 0 ? noMembers : new Set(assignment.persistedSegmentIds),
-    allocateIds,
-    hasRoom: parts.hasRoom,
-    forwardDeletes: async (deletes) => open.current?.reader.forwardDeletes(deletes),
-    onHolding: () => {
-      if (open.current !== undefined) parts.onHolding(open.current);
-    },
-    onSealed: () => open.current?.flush.request(),
-  });
-  const reader = new ShardReader({
-    platform,
-    shard,
-    queryNode: peers.queryNode,
-    time,
-    settled: () => physical.settled(),
-    versionMin: startTimestamp,
-    onLost: () => parts.askForTarget(channel.collectionId),
-    // Without its file the index counts as not built, and RootCoord has it built again.
-    onDamaged: async ({ id, collectionId }, indexId) => {
-      await peers.channelRegistry.dropIndexFiles({ collectionId, indexId, segmentId: id });
-    },
-  });
-  const flush = new ShardFlush({
-    platform,
-    shard,
-    channelRegistry: peers.channelRegistry,
-    allocateIds,
-    onCommitted: (segments, checkpointLsn) => {
-      reader.committed(segments);
-      physical.committed(shard, checkpointLsn);
-      parts.truncate(physical);
-    },
-  });
-  const follows = new ShardSchema({ shard, reader, physical, describe: parts.describe });
-  open.current = { shard, flush, reader, physical, schema: follows };
-  return open.current;
+): OpenShard => new ShardLinks(world, physical, assignment).open;
+
+/**
+ * What the parts of a shard ask of others and of each other. One object for all of them, with methods of its class: lists and closures of
+ * their own, one for each part, were a sixth of what a collection keeps in memory.
+ */
+class ShardLinks implements ShardParts, ShardReaderParts, ShardFlushParts, ShardSchemaParts {
+  readonly channel: ChannelRecord;
+  readonly persistedSegmentIds: ReadonlySet<bigint>;
+  readonly open: OpenShard;
+  readonly #world: ShardWorld;
+  readonly #physical: PhysicalChannel;
+  /** Before `open` is whole. */
+  readonly #shard: Shard;
+
+  constructor(world: ShardWorld, physical: PhysicalChannel, assignment: ChannelAssignment) {
+    const { channel, persistedSegmentIds: persisted } = assignment;
+    if (channel?.schema === undefined)
+      throw new ElanusError('internal', 'channel assignment without channel or schema');
+    this.#world = world;
+    this.#physical = physical;
+    const schema = sharedSchema(channel.schema);
+    this.channel = schema === channel.schema ? channel : { ...channel, schema };
+    this.persistedSegmentIds = persisted.length === 0 ? noMembers : new Set(persisted);
+    this.#shard = new Shard(this);
+    this.open = {
+      shard: this.#shard,
+      flush: new ShardFlush(this),
+      reader: new ShardReader(this),
+      physical,
+      schema: new ShardSchema(this),
+    };
+  }
+
+  get shard(): Shard {
+    return this.#shard;
+  }
+
+  get reader(): ShardReader {
+    return this.open.reader;
+  }
+
+  get physical(): PhysicalChannel {
+    return this.#physical;
+  }
+
+  get schema(): CollectionSchema {
+    return must(this.channel.schema, 'schema of a channel');
+  }
+
+  get platform() {
+    return this.#world.platform;
+  }
+
+  get settings() {
+    return this.#world.settings;
+  }
+
+  get time() {
+    return this.#world.time;
+  }
+
+  get queryNode() {
+    return this.#world.peers.queryNode;
+  }
+
+  get channelRegistry() {
+    return this.#world.peers.channelRegistry;
+  }
+
+  get allocateIds() {
+    return this.#world.allocateIds;
+  }
+
+  get hasRoom() {
+    return this.#world.hasRoom;
+  }
+
+  get describe() {
+    return this.#world.describe;
+  }
+
+  get versionMin(): bigint {
+    return this.#world.startTimestamp;
+  }
+
+  forwardDeletes(deletes: Omit<BufferedDeletes, 'lsn' | 'appliedMs'>): Promise<void> {
+    return this.open.reader.forwardDeletes(deletes);
+  }
+
+  onHolding(): void {
+    this.#world.onHolding(this.open);
+  }
+
+  onSealed(): void {
+    this.open.flush.request();
+  }
+
+  settled(): Promise<void> {
+    return this.#physical.settled();
+  }
+
+  onLost(): void {
+    this.#world.askForTarget(this.channel.collectionId);
+  }
+
+  /** Without its file the index counts as not built, and RootCoord has it built again. */
+  async onDamaged({ id, collectionId }: SegmentRecord, indexId: bigint): Promise<void> {
+    await this.channelRegistry.dropIndexFiles({ collectionId, indexId, segmentId: id });
+  }
+
+  onCommitted(segments: readonly SegmentRecord[], checkpointLsn: bigint): void {
+    this.open.reader.committed(segments);
+    this.#physical.committed(this.#shard, checkpointLsn);
+    this.#world.truncate(this.#physical);
+  }
 }

@@ -38,7 +38,9 @@ export class ShardFlush {
   #isStarted = false;
   #requested = false;
   #running: Promise<void> | undefined;
-  readonly #stop = new AbortController();
+  /** Made with the first round: most of ten thousand shards write nothing for long. */
+  #stop: AbortController | undefined;
+  #isStopped = false;
   /** Rounds that failed since the last one that did not. */
   #failures = 0;
   #lastFailure: string | undefined;
@@ -65,8 +67,7 @@ export class ShardFlush {
       this.#running = undefined;
       // Asked for between the last look and the end of the loop.
       const { shard } = this.#parts;
-      if (this.#requested && !this.#stop.signal.aborted && !shard.closed && shard.failure === undefined)
-        this.#run();
+      if (this.#requested && !this.#isStopped && !shard.closed && shard.failure === undefined) this.#run();
     });
   }
 
@@ -75,8 +76,15 @@ export class ShardFlush {
    * by itself. Nothing of it runs when this settles, so whoever closes the files afterwards closes them under nobody.
    */
   async close(): Promise<void> {
-    this.#stop.abort();
+    this.#isStopped = true;
+    this.#stop?.abort();
     await this.#running;
+  }
+
+  get #signal(): AbortSignal {
+    this.#stop ??= new AbortController();
+    if (this.#isStopped) this.#stop.abort();
+    return this.#stop.signal;
   }
 
   /** The work's outcome, or the reason why rounds keep failing. The rounds go on. */
@@ -95,7 +103,7 @@ export class ShardFlush {
   async #loop(): Promise<void> {
     const { platform, shard } = this.#parts;
     let retryMs = RETRY_MS_MIN;
-    while (this.#requested && !this.#stop.signal.aborted && !shard.closed && shard.failure === undefined) {
+    while (this.#requested && !this.#isStopped && !shard.closed && shard.failure === undefined) {
       this.#requested = false;
       try {
         await this.#round();
@@ -104,7 +112,7 @@ export class ShardFlush {
         this.#lastFailure = undefined;
       } catch (error) {
         if (shard.closed) return;
-        if (this.#stop.signal.aborted) {
+        if (this.#isStopped) {
           platform.logger.debug('flush_stopped', {
             vchannel: shard.channel.vchannel,
             reason: messageOf(error),
@@ -125,7 +133,7 @@ export class ShardFlush {
         this.#lastFailure = messageOf(error);
         if (++this.#failures >= FAILURES_MAX) for (const reject of this.#failing) reject(error);
         await platform.timers
-          .sleep(retryMs * (0.8 + 0.4 * nextFloat(platform.random)), this.#stop.signal)
+          .sleep(retryMs * (0.8 + 0.4 * nextFloat(platform.random)), this.#signal)
           .catch(() => {});
         retryMs = Math.min(RETRY_MS_MAX, retryMs * 2);
         this.#requested = true;
@@ -144,7 +152,7 @@ export class ShardFlush {
   }
 
   async #flush(begun: BegunWrite[]): Promise<void> {
-    const { platform, shard, channelRegistry, allocateIds, onCommitted } = this.#parts;
+    const { platform, shard, channelRegistry, allocateIds } = this.#parts;
     const sealed = [...shard.segments.values()].filter((segment) => segment.state === 'sealed');
     const deletes = [...shard.deletes];
     const groups = deleteGroups(deletes);
@@ -159,7 +167,7 @@ export class ShardFlush {
     }
     let nextId = logId + BigInt(sealed.length);
     for (const { partitionId, deletes: group } of groups) {
-      throwIfAborted(this.#stop.signal);
+      throwIfAborted(this.#signal);
       const address = { id: nextId, partitionId: partitionId === 0n ? -1n : partitionId };
       begun.push(this.#begin('delta_log', address, nextId + 1n));
       records.push(await this.#writeDeletes(group, address.partitionId, nextId, nextId + 1n));
@@ -192,7 +200,7 @@ export class ShardFlush {
       segments: alive.length,
       checkpointLsn: checkpoint.lsn,
     });
-    onCommitted(alive, checkpoint.lsn);
+    this.#parts.onCommitted(alive, checkpoint.lsn);
   }
 
   #begin(
@@ -244,7 +252,7 @@ export class ShardFlush {
       rowEnd: rowCount,
       logId,
       rowIdBegin,
-      signal: this.#stop.signal,
+      signal: this.#signal,
     });
     const record = this.#record({
       id: segment.id,

@@ -11,7 +11,7 @@ import { type ChannelAssignment, type ChannelCheckpoint, CheckpointOutcome } fro
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { HoldingShards } from './holding-shards.js';
 import { checkAgreement } from './log-agreement.js';
-import { type OpenShard, openShard } from './open-shard.js';
+import { type OpenShard, openShard, type ShardWorld } from './open-shard.js';
 import { movedAway, PhysicalChannel } from './physical-channel.js';
 import type { StreamingNodeParts } from './streaming-node-parts.js';
 
@@ -32,6 +32,7 @@ export class ShardSet {
   readonly #opening = new KeyedMutex();
   readonly #started = deferred<void>();
   #startTimestamp = 0n;
+  #world: ShardWorld | undefined;
 
   constructor(parts: StreamingNodeParts) {
     this.#parts = parts;
@@ -189,14 +190,19 @@ export class ShardSet {
   }
 
   #openShard(physical: PhysicalChannel, assignment: ChannelAssignment): OpenShard {
-    const world = {
+    this.#world ??= this.#shardWorld();
+    return openShard(this.#world, physical, assignment);
+  }
+
+  /** Known once the take-over begins, and no shard is opened before. */
+  #shardWorld(): ShardWorld {
+    return {
       ...this.#parts,
       startTimestamp: this.#startTimestamp,
       askForTarget: (collectionId: bigint) => this.askForTarget(collectionId),
       truncate: (log: PhysicalChannel) => this.#truncate(log),
       onHolding: (open: OpenShard) => this.#holding.note(open),
     };
-    return openShard(world, physical, assignment);
   }
 
   /**

@@ -95,8 +95,7 @@ export class Membership {
     const before = this.#view.places;
     const begunMs = clock.monotonic();
     try {
-      const entries = await this.#sessions.entries(this.#view.entries);
-      this.#view.observe(entries, begunMs, clock.monotonic());
+      this.#view.observe(await this.#sessions.entries(), begunMs, clock.monotonic());
     } catch (error) {
       logger.warn('sessions_not_read', { reason: messageOf(error) });
       return;

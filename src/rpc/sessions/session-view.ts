@@ -1,7 +1,7 @@
 // Which processes are alive, as one process sees it. A session is a record that its holder writes again and again; one that was seen unchanged
 // for its time to live is over. The time is that of the observer's own clock that never steps, so clocks need not agree. Pure.
 
-import { idKey, type KeyedEntry, type RecordEntry } from '#catalog/record-table.js';
+import type { RecordEntry } from '#catalog/record-table.js';
 import type { ServedRole, SessionRecord } from '#proto/elanus/data.js';
 
 /**
@@ -15,8 +15,6 @@ export const HOLDER_SHARE = 2 / 3;
 
 interface Seen extends RecordEntry<SessionRecord> {
   readonly sinceMs: number;
-  /** Where the process is and what it serves, in one text. */
-  readonly place: string;
 }
 
 export interface SeenNode {
@@ -26,50 +24,40 @@ export interface SeenNode {
 }
 
 export class SessionView {
-  #seen: ReadonlyMap<string, Seen> = new Map();
+  #seen: ReadonlyMap<bigint, Seen> = new Map();
   #lastMs = Number.NEGATIVE_INFINITY;
   #places = '';
 
   /** @param begunMs when the read began, `endedMs` when it ended, by the clock that never steps */
-  observe(entries: readonly KeyedEntry<SessionRecord>[], begunMs: number, endedMs: number): void {
-    const seen = new Map<string, Seen>();
-    for (const { key, record, revision } of entries) {
-      const before = this.#seen.get(key);
+  observe(entries: readonly RecordEntry<SessionRecord>[], begunMs: number, endedMs: number): void {
+    const seen = new Map<bigint, Seen>();
+    for (const entry of entries) {
+      const before = this.#seen.get(entry.record.serverId);
       // While the store did not answer, nobody could write: that time counts for nobody.
-      const wasBlind = begunMs - this.#lastMs > Number(record.ttlMs) / 2;
-      const isSame = before?.revision === revision;
-      const place = isSame ? before.place : placeOf(record);
-      seen.set(key, { record, revision, place, sinceMs: isSame && !wasBlind ? before.sinceMs : endedMs });
+      const wasBlind = begunMs - this.#lastMs > Number(entry.record.ttlMs) / 2;
+      const isSame = before?.revision === entry.revision && !wasBlind;
+      seen.set(entry.record.serverId, { ...entry, sinceMs: isSame ? before.sinceMs : endedMs });
     }
     this.#seen = seen;
     this.#lastMs = begunMs;
     this.#places = this.#placesNow();
   }
 
-  /** All records as they were seen, by key. */
-  get entries(): ReadonlyMap<string, RecordEntry<SessionRecord>> {
-    return this.#seen;
-  }
-
   /** The record as it was seen; undefined: there is none. */
   entryOf(serverId: bigint): RecordEntry<SessionRecord> | undefined {
-    return this.#seen.get(idKey(serverId));
+    return this.#seen.get(serverId);
   }
 
   /** Whether the holder had its whole time and did not write. */
   isOver(serverId: bigint): boolean {
-    const seen = this.#seen.get(idKey(serverId));
-    return seen === undefined || this.#hasEnded(seen);
-  }
-
-  #hasEnded(seen: Seen): boolean {
-    return this.#lastMs - seen.sinceMs >= Number(seen.record.ttlMs);
+    const seen = this.#seen.get(serverId);
+    return seen === undefined || this.#lastMs - seen.sinceMs >= Number(seen.record.ttlMs);
   }
 
   /** Those that serve the role and are not over, the highest epoch first, then by id. */
   nodesOf(role: string): readonly SeenNode[] {
     return [...this.#seen.values()]
-      .filter((seen) => !this.#hasEnded(seen))
+      .filter(({ record }) => !this.isOver(record.serverId))
       .flatMap(({ record: { serverId, address, serving } }) =>
         serving
           .filter((served: ServedRole) => served.role === role)
@@ -84,12 +72,10 @@ export class SessionView {
   }
 
   #placesNow(): string {
-    const shown = [...this.#seen.values()].map((seen) => `${seen.place}:${this.#hasEnded(seen)}`);
+    const shown = [...this.#seen.values()].map(({ record }) => {
+      const roles = record.serving.map(({ role, epoch }) => `${role}/${epoch}`).sort();
+      return `${record.serverId}@${record.address}:${roles.join('+')}:${this.isOver(record.serverId)}`;
+    });
     return shown.sort().join();
   }
-}
-
-function placeOf({ serverId, address, serving }: SessionRecord): string {
-  const roles = serving.map(({ role, epoch }) => `${role}/${epoch}`).sort();
-  return `${serverId}@${address}:${roles.join('+')}`;
 }

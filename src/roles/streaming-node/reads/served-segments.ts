@@ -54,7 +54,9 @@ export class ServedSegments {
   /** Query-nodes are being asked to let these go, or load with these deletes. */
   readonly #passing = new LazySet<bigint>();
   readonly #syncing = new Mutex();
-  #partitions: ReadonlySet<bigint> | undefined;
+  #partitionIds: readonly bigint[] | undefined;
+  /** Made from the ids when it is asked for. */
+  #partitionSet: ReadonlySet<bigint> | undefined;
   #indexes: readonly IndexRecord[] = [];
   #version: bigint;
   /** Fields that are not loaded. */
@@ -71,7 +73,19 @@ export class ServedSegments {
   }
 
   get isLoaded(): boolean {
-    return this.#partitions !== undefined;
+    return this.#partitionIds !== undefined;
+  }
+
+  /** Those that are served, undefined: nothing is. */
+  get #partitions(): ReadonlySet<bigint> | undefined {
+    if (this.#partitionIds === undefined) return undefined;
+    this.#partitionSet ??= new Set(this.#partitionIds);
+    return this.#partitionSet;
+  }
+
+  #servePartitions(ids: readonly bigint[] | undefined): void {
+    this.#partitionIds = ids;
+    this.#partitionSet = undefined;
   }
 
   /** The version of the target that is served, when nothing of it is left to do; 0n: it is to be sent again. */
@@ -207,7 +221,7 @@ export class ServedSegments {
     const segments = this.#state.served.size;
     this.#state.life++;
     this.#state.served.clear();
-    this.#partitions = undefined;
+    this.#servePartitions(undefined);
     this.#state.isLoaded = false;
     // At the end of a process its query-node may go before a call of its shards has ended: nobody reads them any more.
     if (shard.closed) return;
@@ -275,11 +289,11 @@ export class ServedSegments {
     );
     const gone = this.#handOver(request, missing);
     // A new partition is served whole or not at all.
-    const before = this.#partitions;
+    const before = this.#partitionIds;
     const wanted = request.partitionIds;
     for (const id of wanted) if (id > this.#newestPartition) this.#newestPartition = id;
     this.#state.isLoaded = true;
-    this.#partitions = new Set(tooLarge === undefined ? wanted : wanted.filter((id) => before?.has(id)));
+    this.#servePartitions(tooLarge === undefined ? wanted : wanted.filter((id) => before?.includes(id)));
     this.#forgetSaved((id) => this.isServed(id));
     if (gone.length > 0)
       await this.#passingBy(gone, () => this.#parts.queryNode.releaseSegments({ segmentIds: gone }, context));
@@ -364,7 +378,7 @@ export class ServedSegments {
     const ids = [...this.#state.served.keys()];
     this.#state.life++;
     this.#state.served.clear();
-    this.#partitions = undefined;
+    this.#servePartitions(undefined);
     this.#state.isLoaded = false;
     this.#forgetSaved(() => true);
     if (ids.length > 0) await this.#parts.queryNode.releaseSegments({ segmentIds: ids });

@@ -59,14 +59,20 @@ type Wanted = Pick<
 export class ShardReader {
   readonly #parts: ShardReaderParts;
   readonly #served: ServedSegments;
-  readonly #search: ShardSearch;
-  readonly #retrieve: ShardRetrieve;
+  /** Made with the first read: most of ten thousand shards are not read for long. */
+  #reads: { readonly search: ShardSearch; readonly retrieve: ShardRetrieve } | undefined;
 
   constructor(parts: ShardReaderParts) {
     this.#parts = parts;
     this.#served = new ServedSegments(parts);
-    this.#search = new ShardSearch({ ...parts, served: this.#served });
-    this.#retrieve = new ShardRetrieve({ ...parts, served: this.#served });
+  }
+
+  #reading() {
+    if (this.#reads !== undefined) return this.#reads;
+    const { platform, shard, queryNode } = this.#parts;
+    const parts = { platform, shard, queryNode, served: this.#served };
+    this.#reads = { search: new ShardSearch(parts), retrieve: new ShardRetrieve(parts) };
+    return this.#reads;
   }
 
   /** See ServedSegments. */
@@ -124,11 +130,11 @@ export class ShardReader {
     partitions: ReadonlySet<bigint>,
     context: CallContext,
   ): Promise<ShardView> {
-    const { shard, time, settled } = this.#parts;
+    const { shard, time } = this.#parts;
     await time.reach(wanted.guaranteeTimestamp, context);
     // A write that has an earlier timestamp and is on its way would come into view between two pages.
     if (wanted.atGuarantee === true)
-      await unlessAborted(settled(), context.signal, () => notSettled(shard.channel.vchannel));
+      await unlessAborted(this.#parts.settled(), context.signal, () => notSettled(shard.channel.vchannel));
     return this.#viewNow(wanted, partitions);
   }
 
@@ -168,13 +174,13 @@ export class ShardReader {
     const seen = this.#view(request, context);
     const view = seen instanceof Promise ? await seen : seen;
     for (const { data } of view.growing) indexGrowing(this.#parts.platform, data, this.#served.indexes);
-    return await this.#search.run(asSeen(request, view), view, context);
+    return await this.#reading().search.run(asSeen(request, view), view, context);
   }
 
   async retrieve(request: ShardRetrieveRequest, context: CallContext): Promise<ShardRetrieveResponse> {
     const seen = this.#view(request, context);
     const view = seen instanceof Promise ? await seen : seen;
-    return await this.#retrieve.run(asSeen(request, view), view, context);
+    return await this.#reading().retrieve.run(asSeen(request, view), view, context);
   }
 
   /** Counts words in both parts at one time: a search that names this time sees the rows that were counted. */
