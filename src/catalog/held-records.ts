@@ -32,6 +32,9 @@ export class HeldRecords<Id, T> {
   readonly #revisions = new Map<Id, bigint>();
   /** Ids by group, each in the order of `records`. A list is a tenth of a map, and most groups have one record. */
   readonly #groups = new Map<bigint, Id[]>();
+  /** The newest revision that was ever held. */
+  #newest = 0n;
+  #changes = 0;
 
   /** @param groupOf a group of a record that never changes, for `of` */
   constructor(
@@ -72,6 +75,14 @@ export class HeldRecords<Id, T> {
       if (one > revision) revision = one;
     }
     return { revision, count: ids?.length ?? 0 };
+  }
+
+  /**
+   * No two states of the table have the same, over restarts too: a put has a revision above all before it, a removal lowers the count. Changes
+   * are counted beside, for a record whose change was answered late may come behind newer ones.
+   */
+  get mark(): string {
+    return `${this.#newest} ${this.#records.size} ${this.#changes}`;
   }
 
   /** The revision of the record as it is held; 0: there is none. Rises with every change, also from one life of the process to the next. */
@@ -123,6 +134,8 @@ export class HeldRecords<Id, T> {
       if (ids === undefined) this.#groups.set(group, [id]);
       else ids.push(id);
     }
+    if (revision > this.#newest) this.#newest = revision;
+    this.#changes++;
     this.#records.set(id, record);
     this.#revisions.set(id, revision);
     this.#follower.held?.(record);
@@ -136,6 +149,7 @@ export class HeldRecords<Id, T> {
       if (left.length === 0) this.#groups.delete(group);
       else this.#groups.set(group, left);
     }
+    this.#changes++;
     this.#records.delete(id);
     this.#revisions.delete(id);
     this.#follower.forgotten?.(id);

@@ -148,6 +148,11 @@ export class DataCatalog {
     return { revision, segments: segments.count, channels: channels.count };
   }
 
+  /** The same for all collections together: no two states of segments and channels have the same. */
+  get mark(): string {
+    return `${this.#segments.mark} ${this.#channels.mark}`;
+  }
+
   jobsOf(collectionId: bigint): readonly ImportJob[] {
     return this.#jobs.of(collectionId);
   }

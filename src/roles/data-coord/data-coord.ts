@@ -251,6 +251,7 @@ export class DataCoord {
       whole<DataRevisionsResponse>({
         status: undefined,
         collections: collectionIds.map((id) => this.#catalog.revisionOf(id)),
+        mark: this.#catalog.mark,
       }),
     saveIndexFile: async ({ segmentId, index }) => {
       if (index === undefined) throw new ElanusError('missing_parameter', 'SaveIndexFile: no index given');

@@ -28,16 +28,23 @@ it('no two states of a collection have the same number, and others do not move i
     { removedSegments: [4n] },
     { removedChannels: ['a_7v0'], channels: [channel('b_7v0')] },
   ];
+  const marks = new Set([catalog.mark]);
+  const stored = new Map<string, string>();
   for (const change of changes) {
     await catalog.save(change);
+    marks.add(catalog.mark);
     const of = [catalog.segmentsOf(7n), catalog.channelsOf(7n)];
     const text = JSON.stringify(of, (_, value) => (typeof value === 'bigint' ? String(value) : value));
     const number = Object.values(catalog.revisionOf(7n)).join(' ');
     expect(states.get(number) ?? text).toBe(text);
     states.set(number, text);
+    const { mark } = await DataCatalog.open(store);
+    expect(stored.get(mark) ?? text).toBe(text);
+    stored.set(mark, text);
     expect((await DataCatalog.open(store)).revisionOf(7n)).toEqual(catalog.revisionOf(7n));
   }
   expect(states.size).toBe(changes.length - 1); // One came and went.
+  expect(marks.size).toBe(changes.length + 1);
   const before = catalog.revisionOf(7n);
   await catalog.save({ segments: [{ ...segment(9n, 1n), collectionId: 8n }] });
   expect(catalog.revisionOf(7n)).toEqual(before);

@@ -108,7 +108,8 @@ export class QueryCoord {
       round: (id, basis) => this.#round(id, basis).catch(() => {}),
     });
     const { targetCheckIntervalMs: intervalMs } = settings;
-    this.#check = new SlowLook(platform.timers, intervalMs, this.#loaded, (ids) => looks.look(ids));
+    const look = (ids: readonly bigint[]) => void looks.look(ids);
+    this.#check = new SlowLook(platform.timers, intervalMs, this.#loaded, look, () => looks.beginPass());
   }
 
   /** It knows what is loaded before it is asked: a load that it does not know would be answered as none, and its release as done. */

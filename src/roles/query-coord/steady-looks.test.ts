@@ -9,7 +9,7 @@ import {
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
 import { Distribution } from './distribution.js';
 import { freshly, type Loaded, PROVED_MS_MAX } from './loaded.js';
-import { ROUNDS_MAX, SteadyLooks } from './steady-looks.js';
+import { ROUNDS_MAX, STILL_MS_MAX, SteadyLooks } from './steady-looks.js';
 
 function client<D extends ServiceDefinition>(definition: D, handlers: Partial<Handlers<D>>): Client<D> {
   return inProcessClient(definition, handlers as Handlers<D>);
@@ -24,13 +24,18 @@ function world(count = 1) {
     nodes: [501n],
     settled: new Map<string, bigint>(),
     isDown: false,
+    hasMarks: true,
+    isSilent: false,
     calls: 0,
   };
-  const answering = <T>(answer: T): T => {
+  const answering = async <T>(answer: T): Promise<T> => {
     state.calls++;
+    if (state.isSilent) await new Promise(() => {});
     if (state.isDown) throw new Error('down');
     return answer;
   };
+  const markOf = (...facts: readonly (bigint | number)[]): string =>
+    state.hasMarks ? `of ${facts.join()}` : '';
   const distribution = new Distribution();
   const loaded = new Map<bigint, Loaded>();
   const asked: bigint[] = [];
@@ -46,15 +51,21 @@ function world(count = 1) {
     peers: {
       definitions: client(DefinitionsDefinition, {
         definitionRevisions: async ({ collectionIds }) =>
-          answering({ revisions: collectionIds.map(() => state.definition) }),
+          answering({ revisions: collectionIds.map(() => state.definition), mark: markOf(state.definition) }),
       }),
       channelRegistry: client(ChannelRegistryDefinition, {
         dataRevisions: async ({ collectionIds }) =>
-          answering({ collections: collectionIds.map(() => state.data) }),
+          answering({
+            collections: collectionIds.map(() => state.data),
+            mark: markOf(...Object.values(state.data)),
+          }),
       }),
       streamingNode: client(StreamingNodeDefinition, {
         settledTargets: async ({ vchannels }) =>
-          answering({ versions: vchannels.map((name) => state.settled.get(name) ?? 0n) }),
+          answering({
+            versions: vchannels.map((name) => state.settled.get(name) ?? 0n),
+            mark: markOf(...state.settled.values()),
+          }),
       }),
     },
     nodesOf: () => state.nodes,
@@ -89,13 +100,15 @@ function world(count = 1) {
     await time.runUntil(looks.look([...loaded.keys()]));
     return [...asked];
   };
+  const begins = () => time.runUntil(looks.beginPass());
+  const pass = async (): Promise<readonly bigint[] | 'still'> => ((await begins()) ? 'still' : look());
   const round = (ids: readonly bigint[]): void => {
     for (const id of ids) {
       begin(id);
       end(id);
     }
   };
-  return { state, loaded, look, round, begin, end, advance: (ms: number) => time.advance(ms) };
+  return { state, loaded, look, begins, pass, round, begin, end, advance: (ms: number) => time.advance(ms) };
 }
 
 /** A collection that a look has proved to be as its round left it. */
@@ -116,7 +129,7 @@ it('a round of which it is known what it rests on is proof, another is none', as
   expect(await look()).toEqual([1n]);
 });
 
-it.each<[string, (opened: Awaited<ReturnType<typeof proved>>) => void]>([
+const changes: readonly [string, (opened: Awaited<ReturnType<typeof proved>>) => void][] = [
   ['its definition', ({ state }) => void state.definition++],
   ['a segment', ({ state }) => void state.data.revision++],
   ['a segment that went', ({ state }) => void state.data.segments--],
@@ -125,10 +138,64 @@ it.each<[string, (opened: Awaited<ReturnType<typeof proved>>) => void]>([
   ['what a shard serves', ({ state }) => state.settled.clear()],
   ['the version that a shard serves', ({ state }) => void state.settled.set('c1', 7n)],
   ['that nobody answers', ({ state }) => void Object.assign(state, { isDown: true })],
-])('what changed is seen: %s', async (_, change) => {
+];
+
+it.each(changes)('what changed is seen: %s', async (_, change) => {
   const opened = await proved();
   change(opened);
   expect(await opened.look()).toEqual([1n]);
+});
+
+it.each(changes)('nothing is looked at before something has changed: %s', async (_, change) => {
+  const opened = await proved();
+  expect(await opened.pass()).toEqual([]);
+  opened.state.calls = 0;
+  for (let times = 0; times < 3; times++) expect(await opened.pass()).toBe('still');
+  expect(opened.state.calls).toBe(9);
+  change(opened);
+  expect(await opened.pass()).toEqual([1n]);
+});
+
+it('a look that found something to do, or that something changed behind, is followed by another', async () => {
+  const { pass, round, state, loaded, look } = world(2);
+  const found = await pass();
+  expect(found).toEqual([1n, 2n]);
+  expect(await pass()).toEqual([]);
+  round([1n, 2n]);
+  expect(await pass()).toEqual([]);
+  state.definition++;
+  expect(await pass()).toEqual([1n, 2n]);
+  round([1n, 2n]);
+  expect(await pass()).toEqual([]);
+  expect(await pass()).toBe('still');
+  loaded.delete(2n);
+  expect(await pass()).toEqual([]);
+  // A round that rests on nothing, which nobody's mark shows.
+  round([1n]);
+  expect(await look()).toEqual([1n]);
+  expect(await pass()).not.toBe('still');
+});
+
+it('who does not answer keeps no look from coming', async () => {
+  const { state, begins } = await proved();
+  state.isSilent = true;
+  expect(await begins()).toBe(false);
+  state.isSilent = false;
+  expect(await begins()).toBe(false);
+  expect(await begins()).toBe(true);
+});
+
+it('without marks, and from time to time with them, all is looked at', async () => {
+  const { pass, state, advance } = await proved();
+  state.hasMarks = false;
+  for (let times = 0; times < 3; times++) expect(await pass()).toEqual([]);
+  state.hasMarks = true;
+  expect(await pass()).toEqual([]);
+  await advance(STILL_MS_MAX - 1000);
+  expect(await pass()).toBe('still');
+  await advance(1000);
+  expect(await pass()).toEqual([]);
+  expect(await pass()).toBe('still');
 });
 
 it('a round that fails proves nothing, nor does one that ran while something changed', async () => {

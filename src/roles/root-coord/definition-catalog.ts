@@ -123,6 +123,11 @@ export class DefinitionCatalog {
     return this.#collections.revisionOf(id);
   }
 
+  /** No two states of all records together have the same. */
+  get mark(): string {
+    return this.#collections.mark;
+  }
+
   byName(database: string, name: string): Collection | undefined {
     const id = this.#byName.get(nameKey(database, name));
     return id === undefined ? undefined : this.#collections.records.get(id);

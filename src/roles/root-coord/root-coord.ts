@@ -252,6 +252,7 @@ export class RootCoord {
       whole<DefinitionRevisionsResponse>({
         status: undefined,
         revisions: collectionIds.map((id) => this.#catalog.revisionOf(id)),
+        mark: this.#catalog.mark,
       }),
     indexStates: async (ref) => {
       const record = this.#catalog.resolve(ref);

@@ -31,6 +31,8 @@ export interface ShardWorld extends StreamingNodeParts {
   readonly askForTarget: (collectionId: bigint) => void;
   /** It begins to hold rows or deletes. */
   readonly onHolding: (open: OpenShard) => void;
+  /** The target that it serves may be settled, or not any more. */
+  readonly onSettling: () => void;
   /** Lets go of what the log holds and nobody needs any more. */
   readonly truncate: (physical: PhysicalChannel) => void;
 }
@@ -144,6 +146,10 @@ class ShardLinks implements ShardParts, ShardReaderParts, ShardFlushParts, Shard
 
   onLost(): void {
     this.#world.askForTarget(this.channel.collectionId);
+  }
+
+  onSettling(): void {
+    this.#world.onSettling();
   }
 
   /** Without its file the index counts as not built, and RootCoord has it built again. */

@@ -33,6 +33,8 @@ export class ShardSet {
   readonly #started = deferred<void>();
   #startTimestamp = 0n;
   #world: ShardWorld | undefined;
+  /** How often a shard came, went, or may have settled its target. */
+  #settlings = 0;
 
   constructor(parts: StreamingNodeParts) {
     this.#parts = parts;
@@ -51,6 +53,11 @@ export class ShardSet {
   /** Also one that failed or is being closed. */
   get(vchannel: string): OpenShard | undefined {
     return this.#shards.get(vchannel);
+  }
+
+  /** Changes with the settled version of any shard. No other life of a node takes over at the same time. */
+  get settledMark(): string {
+    return `${this.#startTimestamp} ${this.#settlings}`;
   }
 
   /** @throws channel_not_available; what made the shard stop */
@@ -121,6 +128,7 @@ export class ShardSet {
       if (open === undefined) return;
       const { physical, shard } = open;
       this.#shards.delete(vchannel);
+      this.#settlings++;
       this.#released.set(vchannel, { physical, collectionId: shard.channel.collectionId });
       physical.remove(shard);
       await open.reader.release();
@@ -202,6 +210,7 @@ export class ShardSet {
       askForTarget: (collectionId: bigint) => this.askForTarget(collectionId),
       truncate: (log: PhysicalChannel) => this.#truncate(log),
       onHolding: (open: OpenShard) => this.#holding.note(open),
+      onSettling: () => void this.#settlings++,
     };
   }
 
@@ -246,6 +255,7 @@ export class ShardSet {
   #serve(open: readonly OpenShard[]): void {
     for (const one of open) {
       this.#shards.set(one.shard.channel.vchannel, one);
+      this.#settlings++;
       this.#released.delete(one.shard.channel.vchannel);
       if ([...one.shard.segments.values()].some((segment) => segment.state === 'sealed')) one.flush.request();
       one.flush.start();

@@ -179,8 +179,12 @@ describe('streaming-node', () => {
   });
   it('says which target it has settled, and of none after a release or a restart', async () => {
     const running = await fresh();
-    const settled = async ({ calls, run }: Running) =>
-      (await run(calls.settledTargets({ vchannels: [CHANNEL, 'unknown'] }))).versions;
+    const marks: string[] = [];
+    const settled = async ({ calls, run }: Running) => {
+      const { versions, mark } = await run(calls.settledTargets({ vchannels: [CHANNEL, 'unknown'] }));
+      if (marks.at(-1) !== mark) marks.push(mark);
+      return versions;
+    };
     expect(await settled(running)).toEqual([0n, 0n]);
     const version = running.facts.clock + 1n;
     const target = { vchannel: CHANNEL, partitionIds: [70n], schema, version };
@@ -189,7 +193,10 @@ describe('streaming-node', () => {
     await running.run(running.calls.releaseTarget({ vchannel: CHANNEL }));
     expect(await settled(running)).toEqual([0n, 0n]);
     await running.run(running.calls.syncTarget({ ...target, version: version + 1n }));
+    expect(await settled(running)).toEqual([version + 1n, 0n]);
+    expect(await settled(running)).toEqual([version + 1n, 0n]);
     expect(await settled(await restart(running))).toEqual([0n, 0n]);
+    expect(new Set(marks).size).toBe(5);
   });
   it('writes sealed rows to files once, and does not replay them', async () => {
     const running = await fresh();

@@ -248,6 +248,7 @@ export class StreamingNode {
       whole<SettledTargetsResponse>({
         status: undefined,
         versions: vchannels.map((vchannel) => this.#shards.get(vchannel)?.reader.settledVersion ?? 0n),
+        mark: this.#shards.settledMark,
       }),
     channelRows: async ({ vchannel }) => {
       const { shard, flush } = this.#shards.serving(vchannel);

@@ -52,6 +52,8 @@ export interface ServedSegmentsParts {
   readonly versionMin: bigint;
   /** Segments must be loaded anew: fetch a target. */
   readonly onLost: () => void;
+  /** `settledVersion` may be another from now on. */
+  readonly onSettling?: () => void;
   /** The file of an index cannot be read: have it built again. */
   readonly onDamaged: (segment: SegmentRecord, indexId: bigint) => Promise<void>;
 }

@@ -76,6 +76,11 @@ export class ServedSegments {
     return this.#partitionIds !== undefined;
   }
 
+  #settle(version: bigint): void {
+    this.#state.settled = version;
+    this.#parts.onSettling?.();
+  }
+
   /** Those that are served, undefined: nothing is. */
   get #partitions(): ReadonlySet<bigint> | undefined {
     if (this.#partitionIds === undefined) return undefined;
@@ -86,6 +91,7 @@ export class ServedSegments {
   #servePartitions(ids: readonly bigint[] | undefined): void {
     this.#partitionIds = ids;
     this.#partitionSet = undefined;
+    this.#parts.onSettling?.();
   }
 
   /** The version of the target that is served, when nothing of it is left to do; 0n: it is to be sent again. */
@@ -276,7 +282,7 @@ export class ServedSegments {
     if (unknown !== undefined) throw outdated(`segment ${unknown} was flushed after this target was made`);
     await this.#leaveOut(request.leftOutFieldIds);
     this.#version = request.version;
-    this.#state.settled = 0n;
+    this.#settle(0n);
     this.#indexes = request.indexes;
     this.#unseen.clear();
     // From the same turn as the check: a delete that is flushed while segments load is in no file that this target names.
@@ -300,7 +306,7 @@ export class ServedSegments {
     for (const segment of changed)
       if (this.#state.served.has(segment.id)) await this.#loads.loadIndexes(segment, context);
     if (tooLarge !== undefined) throw tooLarge;
-    if (isSettled(this.#state, request, this.#parts.shard.segments)) this.#state.settled = request.version;
+    if (isSettled(this.#state, request, this.#parts.shard.segments)) this.#settle(request.version);
   }
 
   /** Segments that were loaded with other fields go: the target that follows brings them anew. */
