@@ -3,7 +3,8 @@
 // flight, looks around, and rests.
 // Printed for each size: how long the start took with what was there before, until open() returned and until a search of one was answered; ms for a create,
 // of wall and of processor time; medians of describe, insert and search of one among all, a list of all; V8's heap and resident memory behind
-// collections of garbage; processor time of an idle stretch, in which the slowest regular look comes once.
+// collections of garbage; processor time of an idle stretch, in which the slowest regular look comes once, and resident memory behind it, when V8
+// has given back what a start needed.
 //
 //     node bench/collections.mjs [--stages 1000,2000,4000,10000] [--idle 65] [--no-load] [PATH]    (a built checkout, this one unless given)
 //     node --expose-gc bench/collections.mjs --folder F --from 10000 --stages 10050 [PATH]          one size, of a folder that has 10,000
@@ -113,6 +114,7 @@ async function stage(folder, from, to) {
   const before = process.cpuUsage();
   await sleep(idleS * 1000);
   say('idle', `${(cpuMs(before) / idleS).toFixed(2)} ms of processor time a second`);
+  say('memory behind it', `${Math.round(process.memoryUsage().rss / MiB)} MB resident`);
   say('close', `${(await milliseconds(() => database.close())).toFixed(0)} ms`);
   process.exit(0);
 }

@@ -40,7 +40,14 @@ export function moveCollection(from: Collection, event: CollectionEvent): Collec
 export function parseCollection(record: CollectionRecord): Collection {
   const what = `collection ${record.schema?.name ?? ''} (${record.id})`;
   const state = knownState(what, record.state, ['creating', 'created', 'dropping']);
-  return { ...record, schema: record.schema && sharedSchema(record.schema), state };
+  const schema = record.schema && sharedSchema(record.schema);
+  // A list that was filled piece by piece has room for sixteen more: a copy has none.
+  const [vchannels, partitions, indexes] = [
+    record.vchannels.slice(),
+    record.partitions.slice(),
+    record.indexes.slice(),
+  ];
+  return { ...record, schema, vchannels, partitions, indexes, state };
 }
 
 export const isCreated = (collection: Collection): collection is CreatedCollection =>
