@@ -19,7 +19,7 @@ export const ROUNDS_MAX = 64;
 export const STILL_MS_MAX = 300_000;
 
 /** Marks that have not come by then are not waited for, in ms. */
-export const MARKS_MS_MAX = 1000;
+const MARKS_MS_MAX = 1000;
 
 /** A look at everything, some at a time. */
 interface Pass {
