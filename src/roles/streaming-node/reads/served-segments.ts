@@ -22,6 +22,7 @@ import { LiveImports } from './live-imports.js';
 import { checkCovered, type PinnedPage, PinnedReads } from './pinned-reads.js';
 import { ReadableFrom, rowsGone } from './readable-from.js';
 import { SegmentLoads } from './segment-loads.js';
+import { ServedPartitions } from './served-partitions.js';
 import {
   enterLoads,
   isSettled,
@@ -54,9 +55,7 @@ export class ServedSegments {
   /** Query-nodes are being asked to let these go, or load with these deletes. */
   readonly #passing = new LazySet<bigint>();
   readonly #syncing = new Mutex();
-  #partitionIds: readonly bigint[] | undefined;
-  /** Made from the ids when it is asked for. */
-  #partitionSet: ReadonlySet<bigint> | undefined;
+  readonly #partitions = new ServedPartitions();
   #indexes: readonly IndexRecord[] = [];
   #version: bigint;
   /** Fields that are not loaded. */
@@ -73,7 +72,7 @@ export class ServedSegments {
   }
 
   get isLoaded(): boolean {
-    return this.#partitionIds !== undefined;
+    return this.#partitions.ids !== undefined;
   }
 
   #settle(version: bigint): void {
@@ -81,16 +80,8 @@ export class ServedSegments {
     this.#parts.onSettling?.();
   }
 
-  /** Those that are served, undefined: nothing is. */
-  get #partitions(): ReadonlySet<bigint> | undefined {
-    if (this.#partitionIds === undefined) return undefined;
-    this.#partitionSet ??= new Set(this.#partitionIds);
-    return this.#partitionSet;
-  }
-
   #servePartitions(ids: readonly bigint[] | undefined): void {
-    this.#partitionIds = ids;
-    this.#partitionSet = undefined;
+    this.#partitions.ids = ids;
     this.#parts.onSettling?.();
   }
 
@@ -147,7 +138,7 @@ export class ServedSegments {
   /** All that a partition has from before its first target is growing here; one that was dropped has nothing. */
   #isReadable(id: bigint): boolean {
     return (
-      this.#partitions?.has(id) === true || id > this.#newestPartition || this.#parts.shard.isDropped(id)
+      this.#partitions.set?.has(id) === true || id > this.#newestPartition || this.#parts.shard.isDropped(id)
     );
   }
 
@@ -206,7 +197,6 @@ export class ServedSegments {
   async followSchema(schema: CollectionSchema): Promise<void> {
     if (schema.version <= this.#state.schema.version) return;
     this.#state.schema = loadedSchema(schema, this.#leftOut);
-    const updated = this.#state.schema;
     const segmentIds = [...this.#state.served].flatMap(([id, { waiting }]) =>
       waiting === undefined ? [id] : [],
     );
@@ -214,7 +204,7 @@ export class ServedSegments {
     const { clock } = this.#parts.platform;
     const context = { ...backgroundContext, deadlineMs: clock.now() + SCHEMA_MS_MAX };
     try {
-      await this.#parts.queryNode.updateSchema({ segmentIds, schema: updated }, context);
+      await this.#parts.queryNode.updateSchema({ segmentIds, schema: this.#state.schema }, context);
     } catch (error) {
       // Which of them have the new fields is unknown: they are loaded anew.
       this.#lose(messageOf(error));
@@ -231,11 +221,7 @@ export class ServedSegments {
     this.#state.isLoaded = false;
     // At the end of a process its query-node may go before a call of its shards has ended: nobody reads them any more.
     if (shard.closed) return;
-    platform.logger.warn('served_segments_lost', {
-      vchannel: shard.channel.vchannel,
-      segments,
-      reason,
-    });
+    platform.logger.warn('served_segments_lost', { vchannel: shard.channel.vchannel, segments, reason });
     onLost();
   }
 
@@ -295,7 +281,7 @@ export class ServedSegments {
     );
     const gone = this.#handOver(request, missing);
     // A new partition is served whole or not at all.
-    const before = this.#partitionIds;
+    const before = this.#partitions.ids;
     const wanted = request.partitionIds;
     for (const id of wanted) if (id > this.#newestPartition) this.#newestPartition = id;
     this.#state.isLoaded = true;
@@ -392,7 +378,7 @@ export class ServedSegments {
 
   /** @param loadedOnly of those wanted that are loaded, not all of them */
   requirePartitions(wanted: readonly bigint[], loadedOnly: boolean): ReadonlySet<bigint> {
-    const loaded = this.#partitions;
+    const loaded = this.#partitions.set;
     if (loaded === undefined) {
       throw new ElanusError(
         'collection_not_fully_loaded',
