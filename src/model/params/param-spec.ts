@@ -8,7 +8,8 @@ export interface IntegerSpec {
   readonly aliases?: readonly string[];
   readonly min: number;
   readonly max: number;
-  readonly default: number;
+  /** Absent: what is usual is not one number. */
+  readonly default?: number;
 }
 
 export interface NumberSpec {

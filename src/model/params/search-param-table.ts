@@ -2,7 +2,7 @@
 import { INT_MAX, type ParamSpec, type ValueOf } from './param-spec.js';
 
 export const searchParamTable = {
-  ef: { kind: 'integer', key: 'ef', min: 1, max: INT_MAX, default: 16 },
+  ef: { kind: 'integer', key: 'ef', min: 1, max: INT_MAX },
   nprobe: { kind: 'integer', key: 'nprobe', min: 1, max: 65_536, default: 8 },
   reorderK: { kind: 'integer', key: 'reorder_k', min: 1, max: INT_MAX, default: 1 },
   refineK: { kind: 'number', key: 'refine_k', min: 1, max: INT_MAX, default: 1 },
@@ -12,7 +12,6 @@ export const searchParamTable = {
     aliases: ['search_list_size'],
     min: 1,
     max: INT_MAX,
-    default: 16,
   },
   rbqQueryBits: {
     kind: 'integer',

@@ -152,12 +152,12 @@ describe('checkSearchParams', () => {
     ['IVF_FLAT', { nprobe: 8 }],
     ['IVF_RABITQ', { nprobe: 8, rbqQueryBits: 0 }],
     ['IVF_RABITQ_FASTSCAN', { nprobe: 8 }],
-    ['HNSW', { ef: 100 }],
-    ['HNSW_SQ', { ef: 100 }],
+    ['HNSW', { ef: 193 }],
+    ['HNSW_SQ', { ef: 193 }],
     ['SCANN', { nprobe: 8 }],
-    ['DISKANN', { searchList: 100 }],
-    ['AISAQ', { searchList: 100 }],
-    ['QG', { ef: 100 }],
+    ['DISKANN', { searchList: 193 }],
+    ['AISAQ', { searchList: 193 }],
+    ['QG', { ef: 193 }],
     ['BIN_FLAT', {}],
     ['MINHASH_LSH', { mhSearchWithJaccard: false, mhLshBatchSearch: false }],
     ['SPARSE_WAND', { dropRatioSearch: 0, dimMaxScoreRatio: 1.05 }],
@@ -165,9 +165,10 @@ describe('checkSearchParams', () => {
   ] as const)('%s: defaults at k 100', (type, expected) => {
     expect(check(type, {}, 100)).toEqual(expected);
   });
-  it('widths are at least 16 by default, 1 for reorder_k', () => {
-    expect(check('HNSW', {}, 1)).toEqual({ ef: 16 });
-    expect(check('DISKANN', {}, 10)).toEqual({ searchList: 16 });
+  it('widths of graphs are those of the usual level by default, reorder_k is left to the index', () => {
+    expect(check('HNSW', {}, 1)).toEqual({ ef: 33 });
+    expect(check('QG', {}, 10)).toEqual({ ef: 47 });
+    expect(check('DISKANN', {}, 10)).toEqual({ searchList: 47 });
     expect(check('SCANN', {}, 3)).toEqual({ nprobe: 8 });
   });
   it('refuses a width below k, with the text of Milvus', () => {

@@ -59,8 +59,7 @@ export function checkSearchParams(
     if (asked === undefined) {
       // How many candidates are scored exactly is the index's own choice, unless the client makes it.
       if (name === 'refineK' || name === 'reorderK') continue;
-      // Milvus's smallest default width is 16, also for k 1: a beam as narrow as k finds little.
-      const usual = width === undefined ? defaultOf(spec) : Math.max(k, Number(defaultOf(spec)));
+      const usual = width === undefined ? defaultOf(spec) : widthsOfLevel(USUAL_LEVEL, k).ef;
       if (usual !== undefined) values[name] = usual;
     } else {
       if (width !== undefined && Number(asked) < k && params.radius === undefined) {
@@ -84,5 +83,8 @@ export function checkSearchParams(
   if (params.rangeFilter !== undefined) values.rangeFilter = params.rangeFilter;
   return values as VectorSearchParams;
 }
+
+/** A search of a graph that asks for no width is meant to find what is there, whichever type the graph has (ADR 0110). */
+const USUAL_LEVEL = searchParamTable.level.default;
 
 const defaultOf = (spec: ParamSpec): ParamValue | undefined => spec.default;
