@@ -1,5 +1,6 @@
 // Flush, writers of another make, recovery and RootCoord as a plain gRPC client sees them, and calls that are none.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PROTOCOL_VERSION } from '#rpc/remote-role.js';
 import { insertRange, until } from './support.js';
 import { type Field, int, ints, message, messages, type Read, texts } from './wire-bytes.js';
 import { base, openWireWorld, ROWS, SUCCESS, statusOf, type WireWorld } from './wire-world.js';
@@ -312,13 +313,13 @@ describe('what is not a call of ours', () => {
     const good = await shake([
       [1, 'data-coord'],
       [2, 'by-dev'],
-      [3, 1n],
+      [3, BigInt(PROTOCOL_VERSION)],
     ]);
     expect([statusOf(message(good, 1)), int(good, 4), texts(good, 6), int(good, 7)]).toEqual([
       SUCCESS,
       1n,
       ['by-dev'],
-      1n,
+      BigInt(PROTOCOL_VERSION),
     ]);
     expect(int(good, 2)).not.toBe(0n);
     expect(
