@@ -15,10 +15,10 @@ const KEPT_PARTS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Below which folder those of an object's path, or of a folder of objects, go with what was in them. `path` begins with the folder of the store.
+ * Below which folder those of an object's path go with what was in them. `path` begins with the folder of the store.
  * @returns undefined where folders are not ours: users put files to import beside our objects
  */
-export function keptFolder(path: string): string | undefined {
+function keptFolder(path: string): string | undefined {
   const [store, kind = '', ...rest] = path.split('/');
   const kept = Object.hasOwn(KEPT_PARTS, kind) ? KEPT_PARTS[kind] : undefined;
   return kept === undefined ? undefined : [store, kind, ...rest.slice(0, kept - 1)].join('/');

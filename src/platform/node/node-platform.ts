@@ -7,7 +7,7 @@ import * as path from 'node:path';
 import * as zlib from 'node:zlib';
 import { crc32 as portableCrc32 } from '#base/crc32.js';
 import { ElanusError, messageOf } from '#base/errors.js';
-import { FileObjectStore, keptFolder } from '#platform/file-object-store.js';
+import { FileObjectStore } from '#platform/file-object-store.js';
 import type { Files } from '#platform/files.js';
 import { MemoryFiles } from '#platform/memory/memory-files.js';
 import { MemoryMetaStore } from '#platform/memory/memory-meta-store.js';
@@ -180,8 +180,7 @@ async function openOwnFolder(
     checkLmdbFile(metaFolder);
     const metaStore = new LmdbMetaStore(metaFolder, lmdbOpen);
     // Beside everything else: nothing waits for the space.
-    void files.removeLeftovers('objects', keptFolder);
-    void files.removeLeftovers('wal');
+    for (const folder of ['objects', 'wal']) void files.removeLeftovers(folder);
     const reserve = keepReserve(root, { logger, timers: nodeTimers });
     return {
       files,

@@ -3,7 +3,7 @@ import { promises as fs } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { FileObjectStore, keptFolder } from '#platform/file-object-store.js';
+import { FileObjectStore } from '#platform/file-object-store.js';
 import { NodeFiles } from './node-files.js';
 
 const content = [Uint8Array.of(1)];
@@ -60,19 +60,11 @@ test('objects: a segment and a build of an index leave no folder behind, a parti
   );
 });
 
-test('empty folders of earlier runs go at an opening', async () => {
-  for (const name of ['insert_log/1/2/3/0', 'insert_log/1/2/3/101', 'insert_log/1/2/4/0', 'index_files/7/1'])
-    await fs.mkdir(join(root, 'objects', name), { recursive: true });
-  await fs.mkdir(join(root, 'objects', 'of/users/to/import/into'), { recursive: true });
-  await files.write('objects/insert_log/1/2/4/101/5', content);
-  await files.removeLeftovers('objects', keptFolder);
-  expect((await folders()).filter((name) => name.split('/').length > 4)).toEqual([
-    'objects/insert_log/1/2/4',
-    'objects/insert_log/1/2/4/101',
-    'objects/of/users/to/import',
-    'objects/of/users/to/import/into',
-  ]);
-  expect(await folders()).not.toContain('objects/index_files/7');
+test('what users put beside our objects keeps its folders', async () => {
+  const store = new FileObjectStore(files, 'objects');
+  await store.put('of/users/to/import/rows.json', content);
+  await store.remove('of/users/to/import/rows.json');
+  expect(await folders()).toContain('objects/of/users/to/import');
 });
 
 test('writes beside removals in one folder: none fails, none is lost', async () => {

@@ -215,29 +215,22 @@ export class NodeFiles implements Files {
   /**
    * Removes the temporary files that crashes left below a folder. Only while no one else writes below the root: under its lock.
    * What cannot be removed stays for the next time.
-   * @param withinOf below which folder an empty one may go; undefined: it stays
    */
-  async removeLeftovers(
-    folder: string,
-    withinOf: (folder: string) => string | undefined = () => undefined,
-  ): Promise<void> {
-    const running = this.#removeLeftovers(folder, withinOf);
+  async removeLeftovers(folder: string): Promise<void> {
+    const running = this.#removeLeftovers(folder);
     this.#running.add(running);
     await running.finally(() => this.#running.delete(running));
   }
 
-  async #removeLeftovers(folder: string, withinOf: (folder: string) => string | undefined): Promise<void> {
+  async #removeLeftovers(folder: string): Promise<void> {
     const entries = await fs.readdir(path.join(this.#root, folder), { withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
       if (this.#isClosed) return;
       const child = `${folder}/${entry.name}`;
-      if (entry.isDirectory()) await this.#removeLeftovers(child, withinOf);
+      if (entry.isDirectory()) await this.#removeLeftovers(child);
       else if (entry.name.startsWith(temporary) && !entry.name.startsWith(this.#staging))
         await fs.rm(path.join(this.#root, child), { force: true }).catch(() => {});
     }
-    const within = entries.length === 0 ? withinOf(folder) : undefined;
-    if (within === undefined) return;
-    await this.#folders.prune(path.join(this.#root, folder), path.join(this.#root, within));
   }
 
   /** Waits for the calls under way and ends the append thread; calls and open append handles fail from then on. */
