@@ -213,7 +213,7 @@ export class ServedSegments {
 
   /** Gives up all that query-nodes serve. Reads are refused until the next target is loaded. */
   #lose(reason: string): void {
-    const { platform, shard, onLost } = this.#parts;
+    const { platform, shard } = this.#parts;
     const segments = this.#state.served.size;
     this.#state.life++;
     this.#state.served.clear();
@@ -222,7 +222,7 @@ export class ServedSegments {
     // At the end of a process its query-node may go before a call of its shards has ended: nobody reads them any more.
     if (shard.closed) return;
     platform.logger.warn('served_segments_lost', { vchannel: shard.channel.vchannel, segments, reason });
-    onLost();
+    this.#parts.onLost();
   }
 
   /** A call to the query-node about segments that it should hold. */
