@@ -148,6 +148,7 @@ declare -A addresses=()
 serve() { # $1 name, then options of the server
   local name=$1 address=
   shift
+  : > "$work/server-$name.log" # It is read before the server may have begun to write.
   "$node" "$root/dist/server/main.js" serve --data "$work/data-$name" --port 0 "$@" > "$work/server-$name.log" 2>&1 &
   servers[$name]=$!
   for _ in $(seq 150); do
