@@ -31,7 +31,7 @@ export class BrokerCalls {
     this.#options = options;
   }
 
-  /** @throws deadline_exceeded, cancelled, internal when there is no answer, and what the peer said */
+  /** @throws deadline_exceeded, cancelled, service_unavailable when the owner stops, internal when there is no answer, and what the peer said */
   async run<T>(name: string, signal: AbortSignal | undefined, run: Run<T>): Promise<T> {
     const deadlineMs = this.#platform.clock.now() + this.#options.deadlineMs;
     const requestId = this.#nextRequestId();
@@ -40,15 +40,7 @@ export class BrokerCalls {
     const { signal: stop, release } = joinSignals(stops);
     const guard = this.#platform.timers.after(this.#options.deadlineMs + GUARD_MS, () => over.abort());
     const stopped = deferred<never>();
-    const onStop = (): void =>
-      stopped.reject(
-        over.signal.aborted
-          ? new ElanusError(
-              'deadline_exceeded',
-              `DataCoord.${name}: no answer within ${this.#options.deadlineMs} ms; is data-coord running and reachable?`,
-            )
-          : new ElanusError('cancelled', `DataCoord.${name}: cancelled by its caller before the answer came`),
-      );
+    const onStop = (): void => stopped.reject(this.#whyStopped(name, over.signal.aborted));
     const forget = onAbort(stop, onStop);
     try {
       const answer = this.#retrying(run, {
@@ -69,6 +61,22 @@ export class BrokerCalls {
       forget();
       release();
     }
+  }
+
+  #whyStopped(name: string, isLate: boolean): ElanusError {
+    const { deadlineMs, signal } = this.#options;
+    if (isLate)
+      return new ElanusError(
+        'deadline_exceeded',
+        `DataCoord.${name}: no answer within ${deadlineMs} ms; is data-coord running and reachable?`,
+      );
+    // The caller is still there, and whoever takes this place may have its answer.
+    if (signal?.aborted === true)
+      return new ElanusError(
+        'service_unavailable',
+        `DataCoord.${name}: root-coord ended before the answer came; ask again, the next one may answer`,
+      );
+    return new ElanusError('cancelled', `DataCoord.${name}: cancelled by its caller before the answer came`);
   }
 
   /** The same for all tries of one call, and no other call's: logs of both sides are joined by it. */

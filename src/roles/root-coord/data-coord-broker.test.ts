@@ -102,8 +102,9 @@ describe.each(calls)('%s', (name, method, call) => {
     await expect(world.runUntil(first)).rejects.toMatchObject({ key: 'cancelled' });
     const second = call(broker);
     owner.abort();
-    await expect(world.runUntil(second)).rejects.toMatchObject({ key: 'cancelled' });
-    await expect(world.runUntil(call(broker))).rejects.toMatchObject({ key: 'cancelled' });
+    // Whoever asked the owner is still there, and goes on to the next one.
+    await expect(world.runUntil(second)).rejects.toMatchObject({ key: 'service_unavailable' });
+    await expect(world.runUntil(call(broker))).rejects.toMatchObject({ key: 'service_unavailable' });
     expect(world.now - begin).toBeLessThan(10);
     expect(world.pending).toBe(0);
   });
