@@ -67,7 +67,10 @@ export interface NotBuilt {
 /** When the call must have been answered, in wall-clock ms: the chain of the service gives a deadline to every call that came without. */
 export function deadlineOf(
   context: CallContext,
-  { platform, settings }: Pick<ProxyParts, 'platform' | 'settings'>,
+  {
+    platform,
+    settings,
+  }: Pick<ProxyParts, 'platform'> & { readonly settings: Pick<ProxySettings, 'callDeadlineMs'> },
 ): number {
   return context.deadlineMs ?? platform.clock.now() + settings.callDeadlineMs;
 }

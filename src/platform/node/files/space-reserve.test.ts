@@ -3,7 +3,6 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import type { Logger } from '#platform/logger.js';
 import { keepReserve, makeRoom, RESERVE_BYTES, RESERVE_FILE, takeWithReserve } from './space-reserve.js';
 
 let folder: string;
@@ -20,7 +19,7 @@ const isThere = () =>
   );
 const full = (code = 'ENOSPC') =>
   new ElanusError('io_failed', 'lock: no space', { cause: Object.assign(new Error(code), { code }) });
-const logger = { warn: () => {} } as unknown as Logger;
+const logger = { warn: () => {} };
 
 /** Runs what was planned when it is asked to. */
 function timersByHand() {

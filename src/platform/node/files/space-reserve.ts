@@ -50,7 +50,7 @@ export async function makeRoom(folder: string, free: FreeBytes = freeBytes): Pro
 /** Makes the reserve, now and then, where it is missing and the disk has plenty. */
 export function keepReserve(
   folder: string,
-  { logger, timers }: { readonly logger: Logger; readonly timers: Timers },
+  { logger, timers }: { readonly logger: Pick<Logger, 'warn'>; readonly timers: Timers },
   free: FreeBytes = freeBytes,
 ): { close(): Promise<void> } {
   let isClosed = false;

@@ -20,7 +20,7 @@ function owners(refusals: readonly ElanusError[], { isHere = false } = {}) {
     rootCoord: {
       allocTimestamp: async () => {
         asked++;
-        return { timestamp: 90n };
+        return { status: undefined, timestamp: 90n, count: 1 };
       },
     },
     streamingNode: {
@@ -28,11 +28,11 @@ function owners(refusals: readonly ElanusError[], { isHere = false } = {}) {
         sent.push(write);
         const refusal = refusals[sent.length - 1];
         if (refusal !== undefined) throw refusal;
-        return { timestamp: 100n };
+        return { status: undefined, timestamp: 100n };
       },
     },
     nodes: { of: () => [{ serverId: 1n, address: isHere ? undefined : 'stream:1', epoch: 1 }] },
-  } as unknown as Parts);
+  });
   const write = () =>
     cluster.world.runUntil(
       append(

@@ -6,7 +6,12 @@ import type { CallContext } from '#platform/transport.js';
 import { deadlineOf, type ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { NotSentError } from '#rpc/remote-role.js';
 
-type SentWritesParts = Pick<ProxyParts, 'platform' | 'settings' | 'rootCoord' | 'streamingNode' | 'nodes'>;
+interface SentWritesParts extends Pick<ProxyParts, 'platform'> {
+  readonly settings: Pick<ProxyParts['settings'], 'serverId' | 'callDeadlineMs'>;
+  readonly rootCoord: Pick<ProxyParts['rootCoord'], 'allocTimestamp'>;
+  readonly streamingNode: Pick<ProxyParts['streamingNode'], 'append'>;
+  readonly nodes: Pick<ProxyParts['nodes'], 'of'>;
+}
 type Append = SentWritesParts['streamingNode']['append'];
 
 /** The process that had the write is gone, or its channel is another's: whether the write was carried out is not known. */
