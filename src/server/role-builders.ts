@@ -91,7 +91,11 @@ async function buildDataCoord(parts: NodeParts): Promise<BuiltRole> {
   parts.serve(DataCoordDefinition, dataCoord.dataCoordHandlers);
   parts.serve(ChannelRegistryDefinition, dataCoord.channelRegistryHandlers);
   parts.setHealthy('data-coord');
-  closers.add('data-coord', () => dataCoord.close());
+  closers.add(
+    'data-coord',
+    () => dataCoord.close(),
+    () => dataCoord.underWay,
+  );
   return { start: () => dataCoord.start() };
 }
 

@@ -66,6 +66,7 @@ export class DataCoord {
   /** Ids below it were given before the present owner had the channels. */
   #ownedSince: bigint | undefined;
   #isStarted = false;
+  #closesOn: string | undefined;
 
   private constructor(
     platform: Platform,
@@ -150,11 +151,23 @@ export class DataCoord {
     this.#owners.close();
     this.#lateSeals.close();
     this.#orphans.close();
-    await this.#compactor.close();
-    await this.#garbage.close();
-    await this.#orphanLooks.close();
-    await this.#imports.close();
-    await this.#served.close();
+    const parts = [
+      ['a compaction', this.#compactor],
+      ['garbage that is being removed', this.#garbage],
+      ['a look for orphans', this.#orphanLooks],
+      ['an import', this.#imports],
+      ['imports that are being served', this.#served],
+    ] as const;
+    for (const [what, part] of parts) {
+      this.#closesOn = what;
+      await part.close();
+    }
+    this.#closesOn = undefined;
+  }
+
+  /** What a close waits for at this moment. */
+  get underWay(): string | undefined {
+    return this.#closesOn;
   }
 
   async #notifyFlushed(segment: FlushedSegment): Promise<void> {

@@ -202,4 +202,24 @@ describe('GC', () => {
     expect(await flushedOf(there.running)).toEqual([900n]);
     expect(CHANNEL).toBe(rows(11n).vchannel);
   });
+
+  it('of which much is there does not keep a close waiting: the rest goes in the next life', async () => {
+    const there = await world();
+    const epoch = await withTwo(there);
+    await compact(there);
+    await commit(there.running, epoch, [], 50n);
+    const { platform, dataCoord } = there.running;
+    const remove = platform.objectStore.remove.bind(platform.objectStore);
+    let closing: Promise<void> | undefined;
+    let waitsFor: string | undefined;
+    platform.objectStore.remove = async (key) => {
+      closing ??= dataCoord.close();
+      await remove(key);
+      waitsFor = dataCoord.underWay;
+    };
+    await looks(there, 4);
+    await there.running.run(closing ?? Promise.reject(new Error('nothing was removed')));
+    expect(await leftOf(there)).toEqual([12n]);
+    expect([waitsFor, dataCoord.underWay]).toEqual(['garbage that is being removed', undefined]);
+  });
 });

@@ -72,7 +72,10 @@ export class Garbage {
         const free = await this.#unusedOf(vchannel, segments);
         for (const { id } of free) unused.add(id);
         const gone = free.filter(({ id }) => this.#unused.has(id));
-        for (const segment of gone) await this.#remove(segment);
+        for (const segment of gone) {
+          if (this.#closed) return; // What is left waits for the next start.
+          await this.#remove(segment);
+        }
         if (gone.length > 0)
           this.#parts.platform.logger.info('garbage_removed', { vchannel, segments: gone.length });
       } catch (error) {
