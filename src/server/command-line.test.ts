@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseBytes, parseFolder, parseThreads } from './command-line.js';
+import { checkWays, parseBytes, parseFolder, parseThreads } from './command-line.js';
 
 describe('parseBytes', () => {
   it('reads plain bytes and units of 1024', () => {
@@ -29,5 +29,25 @@ describe('parseFolder', () => {
   it('takes paths, not the emptiness of a variable that is not set', () => {
     expect(['data', './my data', '/'].map(parseFolder)).toEqual(['data', './my data', '/']);
     for (const text of ['', 'a\0b']) expect(() => parseFolder(text)).toThrow('expected a path');
+  });
+});
+
+describe('checkWays', () => {
+  const alone = { peer: {}, shared: false };
+  it('refuses roles that call others and have no way to them, and names these', () => {
+    expect(() => checkWays({ ...alone, role: ['proxy'] })).toThrow(
+      '--role proxy calls root-coord, data-coord, query-coord, streaming-node, and nothing says where they run: give --meta',
+    );
+    const peer = { 'root-coord': ['h:1'], 'data-coord': ['h:1'], 'query-coord': ['h:1'] };
+    expect(() => checkWays({ ...alone, role: ['proxy', 'streaming-node'], peer })).toThrow(
+      'calls query-node, and',
+    );
+  });
+  it('takes whoever has a way to all, or calls nobody', () => {
+    checkWays(alone);
+    checkWays({ ...alone, role: ['query-node'] });
+    checkWays({ ...alone, role: ['proxy'], meta: 'h:1' });
+    checkWays({ ...alone, role: ['data-coord'], shared: true });
+    checkWays({ ...alone, role: ['data-node'], peer: { 'root-coord': ['h:1'] } });
   });
 });

@@ -66,6 +66,40 @@ export function checkSharing({
     );
 }
 
+/** Whom a role calls. What executes calls nobody that could be missing for long: a query-node reads files. */
+const callsOf = {
+  proxy: ['root-coord', 'data-coord', 'query-coord', 'streaming-node'],
+  'root-coord': ['data-coord', 'data-node', 'query-coord'],
+  'data-coord': ['root-coord', 'streaming-node', 'query-coord', 'data-node'],
+  'query-coord': ['root-coord', 'data-coord', 'streaming-node', 'query-node'],
+  'streaming-node': ['root-coord', 'data-coord', 'query-coord', 'query-node'],
+  'data-node': ['root-coord'],
+  'query-node': [],
+} as const satisfies Record<RoleName, readonly RoleName[]>;
+
+/** Some roles alone need a way to those that they call, or they would wait for them for ever. @throws invalid_parameter */
+export function checkWays({
+  role: roles,
+  peer,
+  shared,
+  meta,
+}: {
+  readonly role?: readonly RoleName[];
+  readonly peer: Readonly<Partial<Record<RoleName, readonly string[]>>>;
+  readonly shared: boolean;
+  readonly meta?: string;
+}): void {
+  // Processes on one catalog find each other by their sessions.
+  if (roles === undefined || shared || meta !== undefined) return;
+  const called = new Set<RoleName>(roles.flatMap((role) => [...callsOf[role]]));
+  const missing = [...called].filter((role) => !roles.includes(role) && peer[role] === undefined);
+  if (missing.length === 0) return;
+  throw new ElanusError(
+    'invalid_parameter',
+    `--role ${roles.join(',')} calls ${missing.join(', ')}, and nothing says where they run: give --meta with the process that serves the catalog, or --peer for each, or leave --role out to run all in this process`,
+  );
+}
+
 const unitBytes: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 /** A number of bytes, or with a unit: 512M, 1.5G, 2GiB; all powers of 1024. @throws invalid_parameter */
 export function parseBytes(text: string): number {

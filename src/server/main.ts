@@ -12,6 +12,7 @@ import { type RoleName, roleNames } from '#rpc/role-names.js';
 import {
   checkOpenness,
   checkSharing,
+  checkWays,
   functionsOf,
   parseBytes,
   parseFolder,
@@ -126,10 +127,14 @@ async function start(options: ServeOptions, stop: AbortSignal): Promise<Started>
     process.stderr.write(`elanus: ${reason}; stopped at once, start it again\n`);
     process.exit(LOST_CODE);
   };
-  const node = await startNode(platform, config, { onLost, stop }).catch(async (error: unknown) => {
-    await platform.close().catch(() => {}); // Why it did not start is the better reason.
-    throw error;
-  });
+  const onStandBy = (role: RoleName): void =>
+    say(`stands by for ${role}, which another process has; takes over when that one has ended`);
+  const node = await startNode(platform, config, { onLost, onStandBy, stop }).catch(
+    async (error: unknown) => {
+      await platform.close().catch(() => {}); // Why it did not start is the better reason.
+      throw error;
+    },
+  );
   const parts = [
     node.listener && `on ${node.listener.host}:${node.listener.port}`,
     node.internalListener && `internal 127.0.0.1:${node.internalListener.port}`,
@@ -154,6 +159,7 @@ function configOf(options: ServeOptions): Config {
   const functions = functionsOf(options.functions, (file) => readFileSync(file, 'utf8'));
   const rootPassword = takeRootPassword(options);
   checkSharing(options);
+  checkWays(options);
   const isShared = options.shared || options.meta !== undefined;
   return Object.freeze({
     ...defaultConfig,
@@ -202,7 +208,6 @@ const stopLimits: CloseLimits = { graceMs: 1500, flushMs: 3500, partMs: 300 };
 const STOP_MS_MAX = 7500;
 
 function stopAtSignals(close: () => Promise<void>): void {
-  const say = (text: string): void => void process.stderr.write(`elanus: ${text}\n`);
   const fromLog = 'rows that are not in files are read from the log at the next start';
   let isStopping = false;
   const stop = (signal: NodeJS.Signals): void => {
@@ -233,6 +238,7 @@ function stopAtSignals(close: () => Promise<void>): void {
   process.on('SIGINT', stop);
 }
 
+const say = (text: string): void => void process.stderr.write(`elanus: ${text}\n`);
 const oneLine = (error: unknown): string => messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
 
 function fail(error: unknown): never {

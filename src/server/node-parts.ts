@@ -32,6 +32,13 @@ import { RoleDirectory, roleOf } from './role-directory.js';
 const MEMORY_SHARE = 0.8;
 
 export class NodeParts {
+interface Notices {
+  /** The process has to end: others may have taken its place. */
+  readonly onLost?: ((reason: string) => void) | undefined;
+  /** Another process has the role. */
+  readonly onStandBy?: ((role: RoleName) => void) | undefined;
+}
+
   readonly platform: Platform;
   readonly config: Config;
   readonly serverId: bigint;
@@ -48,8 +55,7 @@ export class NodeParts {
   readonly membership: Membership | undefined;
   readonly #states: Map<RoleName, StateCode>;
 
-  /** @param onLost the process has to end: others may have taken its place */
-  constructor(platform: Platform, config: Config, onLost: (reason: string) => void = () => {}) {
+  constructor(platform: Platform, config: Config, { onLost = () => {}, onStandBy = () => {} }: Notices = {}) {
     this.platform = platform;
     this.config = config;
     this.serverId = (BigInt(platform.clock.now()) << 20n) | BigInt(platform.random.nextUint32() & 0xfffff);
@@ -59,7 +65,7 @@ export class NodeParts {
     this.membership =
       config.sessions === undefined
         ? undefined
-        : new Membership({ platform, serverId: this.serverId, settings: config.sessions, onLost });
+        : new Membership({ platform, serverId: this.serverId, settings: config.sessions, onLost, onStandBy });
     this.directory = new RoleDirectory(platform, config, this.serverId, this.membership);
     this.peers = peersOf(this.directory);
     this.#states = new Map(config.roles.map((role) => [role, StateCode.Initializing]));

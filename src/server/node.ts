@@ -44,6 +44,8 @@ export interface RunningNode {
 
 export interface StartOptions extends Pick<LocalCallsParts, 'onBusy'> {
   readonly onLost?: (reason: string) => void;
+  /** Another process has a role of which one at a time is active. */
+  readonly onStandBy?: (role: RoleName) => void;
   /** Ends a start that waits for its turn or for other processes: it throws then. One that is at work goes on to its end. */
   readonly stop?: AbortSignal;
 }
@@ -55,9 +57,9 @@ const CUT_MS = 500;
 export async function startNode(
   platform: Platform,
   config: Config,
-  { onBusy, onLost, stop = neverAborted }: StartOptions = {},
+  { onBusy, onLost, onStandBy, stop = neverAborted }: StartOptions = {},
 ): Promise<RunningNode> {
-  const parts = new NodeParts(platform, config, onLost);
+  const parts = new NodeParts(platform, config, { onLost, onStandBy });
   // Who stands by or waits for others does so for as long as it is a member.
   const forget = onAbort(stop, () => void parts.membership?.close());
   try {

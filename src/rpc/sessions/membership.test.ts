@@ -16,6 +16,8 @@ interface Process {
   readonly membership: Membership;
   readonly platform: MemoryPlatform;
   readonly lost: string[];
+  /** Roles that another process had. */
+  readonly standsBy: string[];
   /** What becomes of its calls to the store. */
   trouble: 'none' | 'refused' | 'lost' | 'hangs' | 'slow';
 }
@@ -24,7 +26,8 @@ let hosts = 0;
 async function join(cluster: SimulatedCluster, serverId: bigint): Promise<Process> {
   const platform = openMemoryPlatform({ cluster, host: `process-${++hosts}` });
   const lost: string[] = [];
-  const process = { platform, lost, trouble: 'none' } as Pick<Process, 'platform' | 'lost' | 'trouble'>;
+  const standsBy: string[] = [];
+  const process = { platform, lost, standsBy, trouble: 'none' } as Omit<Process, 'membership'>;
   const through = async <T>(run: () => Promise<T>): Promise<T> => {
     if (process.trouble === 'hangs') return new Promise<T>(() => {});
     if (process.trouble === 'refused') throw new Error('refused');
@@ -45,6 +48,7 @@ async function join(cluster: SimulatedCluster, serverId: bigint): Promise<Proces
     serverId,
     settings: { ttlMs: TTL, exclusiveRoles: ['root-coord', 'data-coord', 'query-coord'] },
     onLost: (reason) => lost.push(reason),
+    onStandBy: (role) => standsBy.push(role),
   });
   await cluster.world.runUntil(membership.join(`process-${hosts}:7000`));
   return Object.assign(process, { membership });
@@ -75,6 +79,8 @@ describe('an exclusive role', () => {
     });
     await world.advance(10 * TTL);
     expect(isLed).toBe(false);
+    // Said once, and not by the one that has it.
+    expect([first.standsBy, second.standsBy]).toEqual([[], ['root-coord']]);
     expect(second.membership.nodesOf('root-coord')).toMatchObject([{ serverId: 1n, epoch: 1n }]);
     first.platform.crash();
     const diedAt = world.now;

@@ -24,6 +24,8 @@ export interface MembershipParts {
   readonly settings: MembershipSettings;
   /** The process has to end: whatever it still does, others do not take it for alive. */
   readonly onLost: (reason: string) => void;
+  /** Another process is the active one for the role. */
+  readonly onStandBy?: (role: RoleName) => void;
 }
 
 export class Membership {
@@ -160,18 +162,23 @@ export class Membership {
   async lead(role: RoleName): Promise<MetaStore> {
     const { platform, settings, serverId } = this.#parts;
     platform.logger.info('stands_by', { role, serverId });
+    let isSaid = false;
     for (;;) {
       const known = this.#version;
       const won = await this.#tryLead(role).catch((error: unknown) => {
         platform.logger.warn('leader_not_read', { role, reason: messageOf(error) });
-        return undefined;
+        return 'unknown' as const;
       });
-      if (won !== undefined) {
+      if (won !== undefined && won !== 'unknown') {
         this.#epochs.set(role, won.epoch);
         platform.logger.info('leads', { role, serverId, epoch: won.epoch });
         const guard = { key: this.#leaders.prefix + role, modRevision: won.revision };
         const onFenced = (): void => this.#own.fenced(role);
         return fencedMetaStore(platform.metaStore, { role, guard, onFenced });
+      }
+      if (won === undefined && !isSaid) {
+        isSaid = true;
+        this.#parts.onStandBy?.(role);
       }
       // Not for news that came during the attempt.
       if (this.#version === known) await this.news(settings.ttlMs / 4);
