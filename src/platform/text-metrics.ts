@@ -1,8 +1,16 @@
 // Metrics as maps in memory, rendered in the text format of Prometheus. Each database has its own, so that several in one process stay apart.
 // Every call of a client counts here twice: a series is found by the values of its labels, and no text is made before somebody reads.
-import type { Counter, Gauge, Histogram, Labels, Metrics } from './metrics.js';
+import type {
+  Collector,
+  Counter,
+  Gauge,
+  Histogram,
+  Labels,
+  Measured,
+  MetricSpec,
+  Metrics,
+} from './metrics.js';
 
-type Spec = Parameters<Metrics['counter']>[0];
 interface Series {
   readonly labels: Labels;
   value: number;
@@ -13,17 +21,20 @@ interface Series {
 
 interface Family {
   readonly kind: 'counter' | 'gauge' | 'histogram';
-  readonly spec: Spec;
+  readonly spec: MetricSpec;
   readonly names: readonly string[];
   readonly bounds: readonly number[];
+  /** Measured with every rendering. */
+  readonly isMeasured: boolean;
   /** By the values of the labels. */
   readonly series: Map<string, Series>;
 }
 
 export class TextMetrics implements Metrics {
   readonly #families = new Map<string, Family>();
+  readonly #collectors: Collector[] = [];
 
-  counter(spec: Spec): Counter {
+  counter(spec: MetricSpec): Counter {
     const family = this.#family('counter', spec, []);
     return {
       add: (amount, labels) => {
@@ -32,7 +43,7 @@ export class TextMetrics implements Metrics {
     };
   }
 
-  gauge(spec: Spec): Gauge {
+  gauge(spec: MetricSpec): Gauge {
     const family = this.#family('gauge', spec, []);
     return {
       set: (value, labels) => {
@@ -41,7 +52,7 @@ export class TextMetrics implements Metrics {
     };
   }
 
-  histogram(spec: Spec & { readonly buckets: readonly number[] }): Histogram {
+  histogram(spec: MetricSpec & { readonly buckets: readonly number[] }): Histogram {
     const family = this.#family('histogram', spec, spec.buckets);
     return {
       observe: (value, labels) => {
@@ -54,17 +65,35 @@ export class TextMetrics implements Metrics {
     };
   }
 
+  collect(collector: Collector): void {
+    this.#collectors.push(collector);
+  }
+
   async render(): Promise<string> {
+    for (const { isMeasured, series } of this.#families.values()) if (isMeasured) series.clear();
+    for (const collector of this.#collectors) collector((spec) => this.#measured(spec));
     const families = [...this.#families.values()];
     return families.map((family) => `${linesOf(family).join('\n')}\n`).join('\n');
   }
 
-  #family(kind: Family['kind'], spec: Spec, bounds: readonly number[]): Family {
+  #measured(spec: MetricSpec): Measured {
+    const family = this.#family('gauge', spec, [], true);
+    return {
+      set: (value, labels) => {
+        seriesOf(family, labels).value = value;
+      },
+      add: (amount, labels) => {
+        seriesOf(family, labels).value += amount;
+      },
+    };
+  }
+
+  #family(kind: Family['kind'], spec: MetricSpec, bounds: readonly number[], isMeasured = false): Family {
     const before = this.#families.get(spec.name);
-    if (before !== undefined && before.kind === kind) return before;
+    if (before !== undefined && before.kind === kind && before.isMeasured === isMeasured) return before;
     if (before !== undefined)
-      throw new Error(`metric ${spec.name} is a ${before.kind}, asked for as a ${kind}`);
-    const family: Family = { kind, spec, names: spec.labels ?? [], bounds, series: new Map() };
+      throw new Error(`metric ${spec.name} is a ${before.kind}, asked for as another kind than before`);
+    const family: Family = { kind, spec, names: spec.labels ?? [], bounds, isMeasured, series: new Map() };
     if (family.names.length === 0) seriesOf(family, {}); // Shown as 0 from the start.
     this.#families.set(spec.name, family);
     return family;

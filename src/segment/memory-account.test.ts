@@ -56,16 +56,17 @@ describe('MemoryAccount', () => {
       { collectionId: 1n, kind: 'rows', bytes: 5 },
     ];
     account.addSource(() => held);
-    account.publish();
     expect(await metrics.render()).toContain(
       'elanus_collection_memory_bytes{collection_id="1",kind="rows"} 9',
     );
     expect(await metrics.render()).toContain('elanus_memory_limit_bytes 100');
     held = [];
-    account.publish();
     expect(await metrics.render()).toContain(
       'elanus_collection_memory_bytes{collection_id="1",kind="rows"} 0',
     );
     expect(await metrics.render()).toContain('elanus_memory_bytes 0');
+    // A collection may be gone for good.
+    for (let reading = 0; reading < 9; reading++) await metrics.render();
+    expect(await metrics.render()).not.toContain('collection_id="1"');
   });
 });

@@ -2,7 +2,7 @@
 // are asked, so that the sum cannot drift from the truth; what is being loaded is reserved beforehand, so that two loads cannot both
 // take the last room.
 import { ElanusError } from '#base/errors.js';
-import type { Gauge, Metrics } from '#platform/metrics.js';
+import type { Collector, Measured, Metrics } from '#platform/metrics.js';
 
 export const memoryKinds = ['rows', 'vectors', 'keys', 'indexes', 'paths', 'growing', 'loading'] as const;
 export type MemoryKind = (typeof memoryKinds)[number];
@@ -21,33 +21,32 @@ export interface Reservation {
   release(): void;
 }
 
+interface Shown {
+  readonly labels: { readonly collection_id: string; readonly kind: MemoryKind };
+  /** Readings that showed 0, one after another. */
+  readonly zeros: number;
+}
+
+const ZERO_READINGS = 10;
+
 export class MemoryAccount {
   readonly limitBytes: number;
   readonly #sources: (() => Iterable<MemoryUse>)[] = [];
   readonly #evictors: Evictor[] = [];
   readonly #reserved = new Set<MemoryUse>();
-  readonly #ofCollection: Gauge;
-  readonly #ofProcess: Gauge;
-  #shown = new Map<string, Readonly<Record<string, string>>>();
+  /** What the last reading showed, by its labels. */
+  #shown: ReadonlyMap<string, Shown> = new Map();
 
   /** @param limitBytes of all collections of the process together. */
   constructor(limitBytes: number, metrics: Metrics) {
     this.limitBytes = limitBytes;
-    this.#ofCollection = metrics.gauge({
-      name: 'elanus_collection_memory_bytes',
-      help: 'Memory that a collection takes in this process, by what it is for.',
-      labels: ['collection_id', 'kind'],
-    });
-    this.#ofProcess = metrics.gauge({
-      name: 'elanus_memory_bytes',
-      help: 'Memory that all collections take in this process.',
-    });
     metrics
       .gauge({
         name: 'elanus_memory_limit_bytes',
         help: 'Bound on the memory of all collections of this process.',
       })
       .set(limitBytes);
+    metrics.collect(this.#measure);
   }
 
   addSource(source: () => Iterable<MemoryUse>, evictor?: Evictor): void {
@@ -109,21 +108,32 @@ export class MemoryAccount {
     return { release: () => void this.#reserved.delete(use) };
   }
 
-  /** Brings the gauges up to date; asked for before they are read. */
-  publish(): void {
-    const sums = new Map<string, { labels: Record<string, string>; bytes: number }>();
+  /** What a collection gave up is 0 for a while, and then not shown any more: ids of collections do not come again. */
+  readonly #measure: Collector = (gauge) => {
+    const ofCollection = gauge({
+      name: 'elanus_collection_memory_bytes',
+      help: 'Memory that a collection takes in this process, by what it is for.',
+      labels: ['collection_id', 'kind'],
+    });
+    const shown = new Map<string, Shown>();
     let total = 0;
     for (const { collectionId, kind, bytes } of this.#uses()) {
-      const key = `${collectionId}/${kind}`;
-      const sum = sums.get(key) ?? { labels: { collection_id: String(collectionId), kind }, bytes: 0 };
-      sums.set(key, { ...sum, bytes: sum.bytes + bytes });
+      const labels = { collection_id: String(collectionId), kind };
+      ofCollection.add(bytes, labels);
+      shown.set(`${collectionId}/${kind}`, { labels, zeros: 0 });
       total += bytes;
     }
-    for (const [key, labels] of this.#shown) if (!sums.has(key)) this.#ofCollection.set(0, labels);
-    for (const { labels, bytes } of sums.values()) this.#ofCollection.set(bytes, labels);
-    this.#shown = new Map([...this.#shown, ...[...sums].map(([key, { labels }]) => [key, labels] as const)]);
-    this.#ofProcess.set(total);
-  }
+    for (const [key, { labels, zeros }] of this.#shown) {
+      if (shown.has(key) || zeros === ZERO_READINGS) continue;
+      ofCollection.set(0, labels);
+      shown.set(key, { labels, zeros: zeros + 1 });
+    }
+    this.#shown = shown;
+    gauge({
+      name: 'elanus_memory_bytes',
+      help: 'Memory that all collections take in this process.',
+    }).set(total);
+  };
 }
 
 /** The refusal of a load: what it needs, what is there, what to do. */
@@ -140,3 +150,21 @@ export function tooLarge(
 }
 
 const megabytes = (bytes: number): string => `${(bytes / (1 << 20)).toFixed(1)} MiB`;
+
+const SERVED_LABELS = ['collection_id', 'segment_state'];
+
+/** The gauges of what a process has in memory for searches: streaming-nodes fill them with growing segments, query-nodes with sealed ones. */
+export const servedGauges = (
+  gauge: Parameters<Collector>[0],
+): { readonly segments: Measured; readonly rows: Measured } => ({
+  segments: gauge({
+    name: 'milvus_querynode_segment_num',
+    help: 'Segments in the memory of this process.',
+    labels: SERVED_LABELS,
+  }),
+  rows: gauge({
+    name: 'milvus_querynode_entity_num',
+    help: 'Rows in the memory of this process, deleted ones among them.',
+    labels: SERVED_LABELS,
+  }),
+});

@@ -1,4 +1,4 @@
-// What HTTP answers on the public port: health for containers and metrics for Prometheus.
+// What HTTP answers on the public port, and on the internal one without REST: health for containers and metrics for Prometheus.
 import type { Platform } from '#platform/platform.js';
 import type { HttpRequest, HttpResponse } from '#platform/transport.js';
 
@@ -9,8 +9,6 @@ export interface Health {
 
 export interface HttpParts {
   readonly health: Health;
-  /** Brings gauges up to date that are computed when they are read. */
-  onScrape(): void;
   /** Undefined when it is not served. */
   readonly rest: ((request: HttpRequest) => Promise<HttpResponse>) | undefined;
   /** Beginnings of the paths that go there. */
@@ -19,7 +17,7 @@ export interface HttpParts {
 
 export function httpHandler(
   platform: Platform,
-  { health, onScrape, rest, restPaths }: HttpParts,
+  { health, rest, restPaths }: HttpParts,
 ): (request: HttpRequest) => Promise<HttpResponse> {
   return async (request) => {
     if (rest !== undefined && restPaths.some((begin) => request.path.startsWith(begin))) return rest(request);
@@ -27,7 +25,7 @@ export function httpHandler(
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return json(404, {
         code: 404,
-        message: `${request.method} ${path} is not served; GET /healthz, GET /metrics and POST /v2/vectordb/… are`,
+        message: `${request.method} ${path} is not served; GET /healthz, GET /livez, GET /metrics and POST /v2/vectordb/… are`,
       });
     switch (path) {
       case '/healthz': {
@@ -36,15 +34,20 @@ export function httpHandler(
           ? { status: 200, contentType: 'text/plain; charset=utf-8', body: 'OK' }
           : json(503, { code: 1, message: reasons.join('; ') });
       }
+      // That this is answered is the answer.
+      case '/livez':
+        return { status: 200, contentType: 'text/plain; charset=utf-8', body: 'OK' };
       case '/metrics':
-        onScrape();
         return {
           status: 200,
           contentType: 'text/plain; version=0.0.4; charset=utf-8',
           body: await platform.metrics.render(),
         };
       default:
-        return json(404, { code: 404, message: `${path} is not served; GET /healthz and GET /metrics are` });
+        return json(404, {
+          code: 404,
+          message: `${path} is not served; GET /healthz, GET /livez and GET /metrics are`,
+        });
     }
   };
 }

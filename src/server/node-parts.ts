@@ -27,11 +27,11 @@ import type { Config } from './config.js';
 import type { Health } from './http-endpoints.js';
 import { Closers } from './node-stop.js';
 import { RoleDirectory, roleOf } from './role-directory.js';
+import { MILVUS_VERSION, VERSION } from './version.js';
 
 /** Share of the process's memory, when no bound is set: what is left is for working and for the runtime. */
 const MEMORY_SHARE = 0.8;
 
-export class NodeParts {
 interface Notices {
   /** The process has to end: others may have taken its place. */
   readonly onLost?: ((reason: string) => void) | undefined;
@@ -39,6 +39,7 @@ interface Notices {
   readonly onStandBy?: ((role: RoleName) => void) | undefined;
 }
 
+export class NodeParts {
   readonly platform: Platform;
   readonly config: Config;
   readonly serverId: bigint;
@@ -69,6 +70,7 @@ interface Notices {
     this.directory = new RoleDirectory(platform, config, this.serverId, this.membership);
     this.peers = peersOf(this.directory);
     this.#states = new Map(config.roles.map((role) => [role, StateCode.Initializing]));
+    this.#measureRoles();
     if (config.internalPort !== undefined)
       for (const definition of Object.values(roleServices)) this.#refuse(definition);
   }
@@ -86,6 +88,23 @@ interface Notices {
     };
     for (const [path, handler] of wireMethods(definition, {}, { before }))
       this.internalMethods.set(path, handler);
+  }
+
+  #measureRoles(): void {
+    this.platform.metrics.collect((gauge) => {
+      gauge({
+        name: 'milvus_build_info',
+        help: 'The release, and that of Milvus whose interface it has.',
+        labels: ['version', 'milvus_version'],
+      }).set(1, { version: VERSION, milvus_version: MILVUS_VERSION });
+      const healthy = gauge({
+        name: 'elanus_role_healthy',
+        help: 'Roles of this process: 1 serves, 0 starts or stands by.',
+        labels: ['role_name'],
+      });
+      for (const [role_name, state] of this.#states)
+        healthy.set(state === StateCode.Healthy ? 1 : 0, { role_name });
+    });
   }
 
   /** Undefined: the role does not run here. */

@@ -152,12 +152,15 @@ function serveCatalog(parts: NodeParts): void {
 
 /** For other processes; undefined when the config opens none. */
 async function openInternalListener(parts: NodeParts): Promise<Listener | undefined> {
-  const { platform, config, internalMethods, closers } = parts;
+  const { platform, config, internalMethods, closers, health } = parts;
   if (config.internalPort === undefined) return undefined;
+  // Processes without a proxy have no other port that says how they are.
+  for (const [path, handler] of healthMethods(health)) internalMethods.set(path, handler);
   const listener = await platform.transport.listen({
     host: config.internalHost,
     port: config.internalPort,
     methods: internalMethods,
+    http: httpHandler(platform, { health, rest: undefined, restPaths: [] }),
     receiveBytesMax: 256 * 1024 * 1024,
     sendBytesMax: 512 * 1024 * 1024,
   });
@@ -192,7 +195,7 @@ function openPublicListener(
   { grpcMethods, calls, access, gate }: ProxyDoors,
   settings: ProxySettings,
 ): Promise<Listener> {
-  const { platform, config, memory, health } = parts;
+  const { platform, config, health } = parts;
   const { clock, logger } = platform;
   const rest = config.rest
     ? restHandler({ calls, access, gate, clock, logger, settings: { ...config, ...settings } })
@@ -202,7 +205,7 @@ function openPublicListener(
     host: config.host,
     port: config.port,
     methods: new Map([...grpcMethods(), ...healthMethods(health)]),
-    http: httpHandler(platform, { health, onScrape: () => memory.publish(), rest, restPaths: paths }),
+    http: httpHandler(platform, { health, rest, restPaths: paths }),
     httpBodyPaths: paths,
     receiveBytesMax: config.receiveBytesMax,
     sendBytesMax: config.sendBytesMax,

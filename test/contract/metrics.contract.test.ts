@@ -24,6 +24,23 @@ describe('Metrics', () => {
     expect(lines).toContain('latency_ms_sum{q="a\\"b"} 56.5');
     expect(lines).toContain('latency_ms_count{q="a\\"b"} 4');
   });
+  test('what is collected is of the reading alone: sums begin anew, and what is gone is not shown', async () => {
+    const metrics = open();
+    let held = [2, 3];
+    metrics.collect((gauge) => {
+      const rows = gauge({ name: 'rows', help: 'rows', labels: ['of'] });
+      for (const count of held) rows.add(count, { of: 'a' });
+      gauge({ name: 'kinds', help: 'kinds' }).set(held.length);
+    });
+    expect(await metrics.render()).toContain('rows{of="a"} 5');
+    expect(await metrics.render()).toContain('rows{of="a"} 5');
+    held = [];
+    const text = await metrics.render();
+    expect(text).not.toContain('rows{');
+    expect(text).toContain('kinds 0');
+    // One that keeps its value cannot be measured anew by somebody else.
+    expect(() => metrics.gauge({ name: 'rows', help: 'rows', labels: ['of'] })).toThrow('metric rows');
+  });
   test('an unlabelled counter starts at 0; a wrong label throws', async () => {
     const metrics = open();
     const counter = metrics.counter({ name: 'c_total', help: 'h' });

@@ -220,6 +220,7 @@ describe('the port', () => {
   test('/healthz, /metrics, and what is not there', async () => {
     expect(await http('GET', '/healthz')).toMatchObject({ status: 200, body: 'OK' });
     expect((await http('HEAD', '/healthz')).status).toBe(200);
+    expect(await http('GET', '/livez')).toMatchObject({ status: 200, body: 'OK' });
     const metrics = await http('GET', '/metrics');
     expect(metrics.status).toBe(200);
     expect(metrics.type).toContain('text/plain; version=0.0.4');

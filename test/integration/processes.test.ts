@@ -57,7 +57,21 @@ describe('processes on one catalog', () => {
     });
     expect(found.results[0]?.id).toBe('7');
     expect(standby.stdout()).toBe(''); // It stands by.
+    const line = 'elanus: stands by for root-coord, which another process has';
+    await until('it says so', async () => standby.stderr().includes(line) || undefined);
+    expect(active.stderr()).not.toContain(line);
   }, 60_000);
+
+  test('a process without a proxy says on its internal port how it is', async () => {
+    const get = async (path: string) => {
+      const answer = await fetch(`http://${internalOf(await stream.ready)}${path}`);
+      return { status: answer.status, body: await answer.text() };
+    };
+    expect(await get('/healthz')).toEqual({ status: 200, body: 'OK' });
+    const { body } = await get('/metrics');
+    expect(body).toContain('elanus_role_healthy{role_name="streaming-node"} 1');
+    expect(body).toMatch(/^milvus_wal_append_message_total\{channel_name="[^"]+",status="ok"\} [1-9]/m);
+  });
 
   test('the active coordinator is killed: the standby takes over, reads and writes go on meanwhile, nothing is lost', async () => {
     const killedAt = performance.now();

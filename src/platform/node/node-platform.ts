@@ -25,6 +25,7 @@ import { LmdbMetaStore } from '#platform/node/files/lmdb-meta-store.js';
 import { NodeFiles } from '#platform/node/files/node-files.js';
 import { keepReserve, makeRoom, takeWithReserve } from '#platform/node/files/space-reserve.js';
 import { GrpcTransport } from '#platform/node/grpc/grpc-transport.js';
+import { measureProcess } from '#platform/node/metrics/process-metrics.js';
 import type { Platform } from '#platform/platform.js';
 import { runStopSteps, throwFailures } from '#platform/stop-steps.js';
 import { TextMetrics } from '#platform/text-metrics.js';
@@ -78,6 +79,8 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
     throw error;
   });
   const passwords = new NodePasswords();
+  const metrics = new TextMetrics();
+  measureProcess(metrics);
   let closing: Promise<void> | undefined;
   return {
     clock: nodeClock,
@@ -94,7 +97,7 @@ export async function openNodePlatform(options: NodePlatformOptions = {}): Promi
     decompression: nodeDecompression,
     logger,
     audit: audit?.logger ?? logger,
-    metrics: new TextMetrics(),
+    metrics,
     memoryBytes: memoryBytes(),
     crc32,
     close() {

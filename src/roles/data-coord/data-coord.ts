@@ -32,6 +32,7 @@ import { CollectionLocks } from './collection-locks.js';
 import { DataCatalog } from './data-catalog.js';
 import type { DataCoordPeers } from './data-coord-peers.js';
 import { DataDrops } from './data-drops.js';
+import { measureData } from './data-metrics.js';
 import { OrphanLooks } from './orphan-looks.js';
 import { Orphans } from './orphans.js';
 import { SegmentCommits } from './segment-commits.js';
@@ -111,6 +112,7 @@ export class DataCoord {
       ...{ ...parts, orphans: this.#orphans, intervalMs: settings.orphanIntervalMs },
       isRewriting: (collectionId) => this.#compactor.watch.running?.collectionId === collectionId,
     });
+    measureData(platform.metrics, catalog, this.#compactor.watch);
     this.dataCoordHandlers = this.#wireHandlers();
   }
 

@@ -11,6 +11,7 @@
 import { ElanusError, messageOf } from '#base/errors.js';
 import { type RecordTable, recordTable } from '#catalog/record-table.js';
 import { type ImportJob, isLiveJob } from '#model/states/import-job.js';
+import type { Counter } from '#platform/metrics.js';
 import type { Platform } from '#platform/platform.js';
 import { OrphansRecord, type SegmentRecord } from '#proto/elanus/data.js';
 import { readManifest } from '#segment/files/manifest.js';
@@ -38,6 +39,7 @@ const MARK = 'removed';
 export class Orphans {
   readonly #parts: OrphansParts;
   readonly #removed = new Set<string>();
+  readonly #removedObjects: Counter;
   readonly #marks: RecordTable<OrphansRecord>;
   #removedBelow = 0n;
   #closed = false;
@@ -45,6 +47,10 @@ export class Orphans {
   constructor(parts: OrphansParts) {
     this.#parts = parts;
     this.#marks = recordTable(parts.platform.metaStore, 'datacoord-meta/orphans/', OrphansRecord);
+    this.#removedObjects = parts.platform.metrics.counter({
+      name: 'elanus_orphans_removed_total',
+      help: 'Files removed that no record named.',
+    });
   }
 
   /** What earlier lives may have removed. */
@@ -196,7 +202,9 @@ export class Orphans {
         }
       });
     }
-    if (removed > 0) platform.logger.info('orphans_removed', { collectionId, objects: removed });
+    if (removed === 0) return;
+    platform.logger.info('orphans_removed', { collectionId, objects: removed });
+    this.#removedObjects.add(removed);
   }
 }
 

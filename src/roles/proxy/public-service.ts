@@ -28,6 +28,7 @@ import { type ClosedParts, closedDatabases } from './closed-databases.js';
 import type { MethodTable } from './methods.js';
 import type { NotBuilt } from './proxy-parts.js';
 import { refuseUnsupported } from './request-fields.js';
+import { countedFailures, countedRows, measured } from './request-metrics.js';
 import { notBuilt } from './unsupported-methods.js';
 
 /** How a transport writes answers and reads requests. Without them the chain takes and gives messages. */
@@ -53,7 +54,6 @@ export interface PublicServiceParts {
  */
 const lettingGo: ReadonlySet<string> = new Set(['insert', 'upsert']);
 type Entry = Next | NotBuilt;
-const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
 /** Calls by the path that gRPC gives them. @param transport none: messages in, messages out */
 export function publicCalls(
@@ -70,14 +70,20 @@ export function publicCalls(
     measured(platform),
     ...transport.write,
     statusOfErrors(onError),
+    countedFailures(platform.metrics),
     unlessGone,
     withDeadline(platform, callDeadlineMs),
     ...login,
   ];
   const within = [...transport.read, allFieldsDecided, ...permission];
+  const counted = countedRows(platform.metrics);
+  const last = ({ key }: ServiceMethod): readonly Interceptor[] => {
+    const count = counted.get(key);
+    return [...closedDatabases(key, definitions), ...(count === undefined ? [] : [count])];
+  };
   const callOf = (method: ServiceMethod, entry: Entry): Next =>
     typeof entry === 'function'
-      ? chained(method, [...before, ...within, ...closedDatabases(method.key, definitions)], entry)
+      ? chained(method, [...before, ...within, ...last(method)], entry)
       : chained(method, before, () => Promise.reject(notBuilt(method.name, entry)));
   const milvus = methods as Readonly<Record<string, Entry>>;
   const telemetry = telemetryMethods(platform) as Readonly<Record<string, Entry>>;
@@ -103,29 +109,6 @@ export const grpcMethods = (parts: PublicServiceParts): ReadonlyMap<string, Meth
     string,
     MethodHandler
   >;
-
-function measured({ clock, metrics }: Platform): Interceptor {
-  const labels = ['function_name'];
-  const latency = metrics.histogram({
-    name: 'milvus_proxy_req_latency_ms',
-    help: 'Time to answer a request, in ms.',
-    labels,
-    buckets: LATENCY_BUCKETS_MS,
-  });
-  const count = metrics.counter({ name: 'milvus_proxy_req_count', help: 'Requests answered.', labels });
-  return (method, request, context, next) => {
-    const begin = clock.monotonic();
-    const ended = (): void => {
-      const which = { function_name: method.name };
-      latency.observe(clock.monotonic() - begin, which);
-      count.add(1, which);
-    };
-    // Beside the answer, which goes on without waiting for it.
-    const answer = next(request, context);
-    answer.then(ended, ended);
-    return answer;
-  };
-}
 
 /** No call is without an end: who gives no deadline gets ours. */
 const withDeadline =

@@ -40,6 +40,7 @@ import { statisticsAnswer, termStatistics } from '#segment/terms/term-statistics
 import { keyDeletes } from './key-deletes.js';
 import { type LoadedSegment, letGo, outdated } from './loaded-segment.js';
 import { fillNewFields } from './new-fields.js';
+import { measureSealed } from './sealed-metrics.js';
 
 export interface QueryNodeSettings {
   /** Bound on the pages of disk indexes that are kept in memory, in bytes. */
@@ -81,6 +82,7 @@ export class QueryNode {
       cache,
       reserve: (collectionId, bytes, what) => memory.reserve(collectionId, bytes, what),
     };
+    measureSealed(platform.metrics, this.#segments);
     memory.addSource(
       () => this.#uses(),
       (bytes) => this.#evict(bytes),

@@ -27,6 +27,7 @@ import { createDataCoordBroker, type DataCoordBroker, type DataCoordClient } fro
 import { Ddl } from './ddl.js';
 import { present } from './ddl-parts.js';
 import { DEFAULT_DATABASE, DefinitionCatalog } from './definition-catalog.js';
+import { measureDefinitions } from './definition-metrics.js';
 import { IndexReconciler } from './index-reconciler.js';
 import { CLOCK_KEY, checkCatalogIsThere } from './lost-catalog.js';
 import type { RootCoordPeers } from './root-coord-peers.js';
@@ -78,6 +79,7 @@ export class RootCoord {
     this.#ids = parts.ids;
     this.#fileResources = parts.fileResources;
     this.#receipts = new Receipts(platform, 'receipt/root-coord/');
+    measureDefinitions(platform.metrics, parts.catalog);
   }
 
   static async open(

@@ -16,6 +16,7 @@ import { manifestKey, writeManifest } from '#segment/files/manifest.js';
 import { LOG_SUFFIX } from '#segment/files/object-file.js';
 import type { Shard } from './shard.js';
 import type { BufferedDeletes, GrowingSegment } from './shard-change.js';
+import { noteFlush } from './shard-metrics.js';
 
 /** Keys of one file of deletes; a single larger request has a file of its own. */
 const DELETE_FILE_BYTES_MAX = 256 * 1024 * 1024;
@@ -142,16 +143,20 @@ export class ShardFlush {
   }
 
   async #round(): Promise<void> {
+    const { clock, metrics } = this.#parts.platform;
+    const begunMs = clock.monotonic();
     const begun: BegunWrite[] = [];
     try {
-      await this.#flush(begun);
+      const written = await this.#flush(begun);
+      noteFlush(metrics, written, clock.monotonic() - begunMs);
     } catch (error) {
+      if (!this.#isStopped) noteFlush(metrics, undefined, clock.monotonic() - begunMs);
       if (!mayBeCommitted(error, begun)) await this.#discard(begun);
       throw error;
     }
   }
 
-  async #flush(begun: BegunWrite[]): Promise<void> {
+  async #flush(begun: BegunWrite[]): Promise<readonly SegmentRecord[]> {
     const { platform, shard, channelRegistry, allocateIds } = this.#parts;
     const sealed = [...shard.segments.values()].filter((segment) => segment.state === 'sealed');
     const deletes = [...shard.deletes];
@@ -201,6 +206,7 @@ export class ShardFlush {
       checkpointLsn: checkpoint.lsn,
     });
     this.#parts.onCommitted(alive, checkpoint.lsn);
+    return alive;
   }
 
   #begin(

@@ -12,10 +12,12 @@ import type { AppendRequest, SettledTargetsResponse, StreamingNodeDefinition } f
 import { type Handlers, whole } from '#rpc/service.js';
 import type { MemoryAccount, MemoryUse, Reservation } from '#segment/memory-account.js';
 import { logsOf } from '#wal/file-logs.js';
+import { measuredLogs } from '#wal/measured-logs.js';
 import { AgeSeal } from './age-seal.js';
 import { LeasedIds } from './leased-ids.js';
 import type { OpenShard } from './open-shard.js';
 import { OracleTime } from './oracle-time.js';
+import { measureGrowing } from './shard-metrics.js';
 import { ShardSet } from './shard-set.js';
 import type {
   StreamingNodeParts,
@@ -44,7 +46,7 @@ export class StreamingNode {
     );
     this.#parts = {
       platform,
-      logs: logsOf(platform),
+      logs: measuredLogs(logsOf(platform), platform),
       settings,
       peers,
       time,
@@ -56,6 +58,7 @@ export class StreamingNode {
     this.#shards = new ShardSet(this.#parts);
     this.#ageSeal = new AgeSeal(this.#parts, this.#shards);
     this.#memory = memory;
+    measureGrowing(platform.metrics, () => this.#shards.holding());
     memory.addSource(
       () => this.#uses(),
       () => this.#dropPaths(),

@@ -82,7 +82,7 @@ export class Compactor {
 
   constructor(parts: CompactorParts) {
     this.#parts = parts;
-    this.watch = new CompactionWatch(parts.platform.clock);
+    this.watch = new CompactionWatch(parts.platform);
     const { platform, catalog, locks } = parts;
     this.jobs = new CompactionJobs({
       ...{ platform, catalog, locks, closing: this.#closing.signal },
@@ -328,7 +328,6 @@ export class Compactor {
       jobId: step?.id,
     });
     try {
-      const begunMs = platform.clock.monotonic();
       const fresh = await runPlan(this.#parts, plan, context, (targets) =>
         step === undefined ? [] : [step.done(targets)],
       );
@@ -337,7 +336,7 @@ export class Compactor {
         kind: plan.kind,
         sources: ids.length,
         targets: fresh.length,
-        ms: Math.round(platform.clock.monotonic() - begunMs),
+        ms: Math.round(this.watch.succeeded()),
       });
       await this.#retire(collectionId, plan.vchannel);
       onCompacted(collectionId, fresh);

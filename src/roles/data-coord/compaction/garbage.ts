@@ -9,6 +9,7 @@
 import { messageOf } from '#base/errors.js';
 import { type Channel, moveChannel } from '#model/states/channel.js';
 import { type DroppedSegment, rowsTo, type Segment } from '#model/states/segment.js';
+import type { Counter } from '#platform/metrics.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
 import type { CollectionLocks } from '#roles/data-coord/collection-locks.js';
@@ -31,10 +32,21 @@ export class Garbage {
   #unused: ReadonlySet<bigint> = new Set();
   #timer: Timer | undefined;
   #looking: Promise<void> = Promise.resolve();
+  readonly #looks: Counter;
+  readonly #removed: Counter;
   #closed = false;
 
   constructor(parts: GarbageParts) {
     this.#parts = parts;
+    const { metrics } = parts.platform;
+    this.#looks = metrics.counter({
+      name: 'milvus_datacoord_garbage_collector_run_count',
+      help: 'Looks for segments that nobody needs any more.',
+    });
+    this.#removed = metrics.counter({
+      name: 'elanus_garbage_segments_removed_total',
+      help: 'Replaced segments whose files were given back.',
+    });
   }
 
   start(): void {
@@ -55,6 +67,7 @@ export class Garbage {
   }
 
   async #look(): Promise<void> {
+    this.#looks.add(1);
     const byChannel = new Map<string, DroppedSegment[]>();
     const dropped = [...this.#parts.catalog.segments.values()].filter(isDropped);
     // What leads from segments that are read still to where their rows are now stays, although itself it is read by nobody.
@@ -111,6 +124,7 @@ export class Garbage {
       if (now?.state !== 'dropped') return;
       for (const key of keysOf(now)) await platform.objectStore.remove(key);
       await catalog.save({ removedSegments: [now.id], channels: this.#remembering(now) });
+      this.#removed.add(1);
     });
   }
 
