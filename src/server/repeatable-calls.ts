@@ -106,6 +106,7 @@ const streamingNode = {
     'channelRows',
     'segmentsInUse',
     'settledTargets',
+    'servedCollections',
   ]),
   ...all('same', ['openChannel', 'closeChannel', 'sealChannel', 'awaitCheckpoint', 'syncTarget']),
   ...all('same', ['releaseTarget']),

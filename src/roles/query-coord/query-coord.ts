@@ -4,23 +4,19 @@
 import { must } from '#base/assert.js';
 import { KeyedMutex } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
-import { commitChanges, HeldRecords, redeciding } from '#catalog/held-records.js';
-import { idKey, parsedType, recordTable } from '#catalog/record-table.js';
+import { commitChanges, type HeldRecords, redeciding } from '#catalog/held-records.js';
 import { DEFAULT_RESOURCE_GROUP } from '#model/schema/properties.js';
 import {
   beginLoad,
   type Load,
   type LoadDefinition,
-  loadRecord,
   moveLoad,
   namedPartitions,
-  parseLoad,
   partitionsScope,
   takesLater,
 } from '#model/states/load.js';
 import type { Platform } from '#platform/platform.js';
 import { endedSoon } from '#platform/time.js';
-import { LoadRecord } from '#proto/elanus/data.js';
 import type { LoadRequest, QueryCoordDefinition, TransferReplicaRequest } from '#proto/elanus/roles.js';
 import { groupHandlers } from '#roles/query-coord/groups/group-handlers.js';
 import { ResourceGroups } from '#roles/query-coord/groups/resource-groups.js';
@@ -29,8 +25,10 @@ import { noReceipt, type Receipt, Receipts } from '#rpc/sessions/receipts.js';
 import { Distribution } from './distribution.js';
 import { explainLoads } from './explain-loads.js';
 import { leftOutBy, refuseReplicas } from './left-out-fields.js';
+import { Leftovers } from './leftovers.js';
 import { failureOf } from './load-failure.js';
-import { checkMemory, loadedPartitions, releaseShards, servedSegments, serveRound } from './load-round.js';
+import { loadRecords } from './load-records.js';
+import { checkMemory, loadedPartitions, servedSegments, serveRound } from './load-round.js';
 import { loadState, percentOf } from './load-states.js';
 import { AskedLoads, beginRound, freshly, type Loaded, RETRY_MS_MAX, RETRY_MS_MIN } from './loaded.js';
 import { chooseMoves } from './move-segments.js';
@@ -64,6 +62,7 @@ export class QueryCoord {
   readonly #looks: SteadyLooks;
   readonly #check: SlowLook;
   readonly #rounds: RoundQueue;
+  readonly #leftovers: Leftovers;
   readonly #asked: AskedLoads;
   #closed = false;
 
@@ -72,12 +71,7 @@ export class QueryCoord {
     this.#receipts = new Receipts(platform, 'receipt/query-coord/');
     this.#peers = peers;
     this.#asked = new AskedLoads(platform.clock);
-    const table = recordTable(
-      platform.metaStore,
-      'querycoord-collection-loadinfo/',
-      parsedType(LoadRecord, parseLoad, loadRecord),
-    );
-    this.#records = new HeldRecords(table, idKey, ({ collectionId }) => collectionId);
+    this.#records = loadRecords(platform.metaStore);
     this.#groups = new ResourceGroups({
       store: platform.metaStore,
       queryNodes: () => peers.nodes.of('query-node'),
@@ -107,6 +101,10 @@ export class QueryCoord {
       bases: (ids) => looks.bases(ids),
       round: (id, basis) => this.#round(id, basis).catch(() => {}),
     });
+    this.#leftovers = new Leftovers({
+      ...{ platform, peers, isLoaded: (id) => this.#loaded.has(id) },
+      betweenRounds: (id, task) => this.#syncing.run(String(id), task),
+    });
     const { targetCheckIntervalMs: intervalMs } = settings;
     const look = (ids: readonly bigint[]) => void looks.look(ids);
     this.#check = new SlowLook(platform.timers, intervalMs, this.#loaded, look, () => looks.beginPass());
@@ -131,11 +129,13 @@ export class QueryCoord {
     // Each shard is asked in the background; searches wait for the answer within their deadline.
     for (const id of this.#loaded.keys()) this.#syncSoon(id);
     this.#check.start();
+    this.#leftovers.look();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#check.close();
+    this.#leftovers.close();
     this.#rounds.close();
     for (const { timer } of this.#loaded.values()) timer?.cancel();
   }
@@ -285,7 +285,7 @@ export class QueryCoord {
         const before = this.#loaded.get(collectionId);
         // Whoever took its record away may have died, or failed, before the shards heard of it.
         if (before === undefined) {
-          await releaseShards(this.#peers, collectionId);
+          await this.#leftovers.release(collectionId);
           return {};
         }
         const kept =
@@ -295,7 +295,7 @@ export class QueryCoord {
         const isGone = await this.#decide(collectionId, (current) =>
           this.#release({ collectionId, partitionIds }, { before: before.load, current, kept }),
         );
-        if (isGone) await releaseShards(this.#peers, collectionId);
+        if (isGone) await this.#leftovers.release(collectionId);
         else this.#syncSoon(collectionId);
         return {};
       }),

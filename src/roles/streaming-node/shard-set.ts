@@ -50,6 +50,12 @@ export class ShardSet {
     for (const open of this.#holding) if (this.#shards.get(open.shard.channel.vchannel) === open) yield open;
   }
 
+  /** Those of which a shard has a target. */
+  loadedCollections(): bigint[] {
+    const loaded = [...this.#shards.values()].filter(({ reader }) => reader.isLoaded);
+    return [...new Set(loaded.map(({ shard }) => shard.channel.collectionId))];
+  }
+
   /** Also one that failed or is being closed. */
   get(vchannel: string): OpenShard | undefined {
     return this.#shards.get(vchannel);

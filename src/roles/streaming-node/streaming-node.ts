@@ -253,6 +253,7 @@ export class StreamingNode {
         versions: vchannels.map((vchannel) => this.#shards.get(vchannel)?.reader.settledVersion ?? 0n),
         mark: this.#shards.settledMark,
       }),
+    servedCollections: async () => ({ collectionIds: this.#shards.loadedCollections() }),
     channelRows: async ({ vchannel }) => {
       const { shard, flush } = this.#shards.serving(vchannel);
       const { segments, schema } = shard;
