@@ -21,6 +21,8 @@ export class Leftovers {
   readonly #parts: LeftoversParts;
   #isLooking = false;
   #isWanted = false;
+  /** No shard serves what is not loaded: it was so at a look, and no release has failed since. */
+  #isClean = false;
   #timer: Timer | undefined;
   #closed = false;
 
@@ -31,9 +33,16 @@ export class Leftovers {
   /** Has the shards let go of what is not loaded any more; when that fails, it is tried again, whether the caller comes again or not. */
   release(collectionId: bigint): Promise<void> {
     return releaseShards(this.#parts.peers, collectionId).catch((error: unknown) => {
+      this.#isClean = false;
       this.look();
       throw error;
     });
+  }
+
+  /** The same of what was not loaded: where it is known that no shard serves it, a streaming-node that is dead holds nobody up. */
+  async finish(collectionId: bigint): Promise<void> {
+    if (this.#isClean) this.look();
+    else await this.release(collectionId);
   }
 
   /** In the background, until it has succeeded. */
@@ -46,6 +55,9 @@ export class Leftovers {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#releaseAll()
+      .then(() => {
+        this.#isClean = !this.#isWanted;
+      })
       .catch((error: unknown) => {
         this.#parts.platform.logger.debug('leftovers_stay', { reason: messageOf(error) });
         if (!this.#closed) this.#timer = this.#parts.platform.timers.after(AGAIN_MS, () => this.look());

@@ -285,7 +285,7 @@ export class QueryCoord {
         const before = this.#loaded.get(collectionId);
         // Whoever took its record away may have died, or failed, before the shards heard of it.
         if (before === undefined) {
-          await this.#leftovers.release(collectionId);
+          await this.#leftovers.finish(collectionId);
           return {};
         }
         const kept =
