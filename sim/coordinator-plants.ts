@@ -55,4 +55,8 @@ export const coordinatorPlants = {
       'await commitChanges(this.#store, receipt()); const moves = records',
     ),
   ),
+  'late-release-taken': plant(
+    'a shard takes a release that is older than the target that it serves',
+    edit('roles/streaming-node/reads/target-versions.js', 'if (version < this.#served)', 'if (false)'),
+  ),
 } as const;

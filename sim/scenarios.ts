@@ -14,6 +14,7 @@ import { importInterrupted } from './import-scenarios.js';
 import type { Imports } from './imports.js';
 import type { Names } from './names.js';
 import { changedOverFailOver } from './names-scenario.js';
+import { releasedTooLate } from './release-scenario.js';
 import type { Trace } from './trace.js';
 import { truncatedThenKilled } from './truncate-scenario.js';
 import { updatedTogether } from './updates.js';
@@ -226,6 +227,7 @@ export class Scenarios {
       iteratedWhileCompacted(this.#parts, collection, untilReady),
     'import-interrupted': (_collection, untilReady) => importInterrupted(this.#parts, untilReady),
     'changed-over-fail-over': (_collection, untilReady) => changedOverFailOver(this.#parts, untilReady),
+    'released-too-late': (collection, untilReady) => releasedTooLate(this.#parts, collection, untilReady),
     'truncated-then-killed': (collection, untilReady) =>
       truncatedThenKilled(this.#parts, collection, untilReady),
     /** A sync fails, the page cache still has what was written, the power goes: what a read found must stay. */

@@ -23,6 +23,8 @@ export const errorSpecs = {
   rate_limit: { code: 8, legacy: 49, retry: 'same_request' },
   quota_exceeded: { code: 9, legacy: 48, retry: 'never' },
   memory_insufficient: { code: 12, legacy: 1, retry: 'same_request' },
+  /** What shall be served, or released, was decided on what is not so any more. No other process would take it either. */
+  target_outdated: { code: 1, legacy: 56, retry: 'after_refresh' },
   collection_not_found: { code: 100, legacy: 4, retry: 'never', input: true },
   collection_not_loaded: { code: 101, legacy: 1, retry: 'never', input: true },
   collection_limit: { code: 102, legacy: 1, retry: 'never', input: true },

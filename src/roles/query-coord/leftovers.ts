@@ -1,16 +1,19 @@
 // Collections that shards serve though nobody loaded them: the coordinator of a release took the record away and died, or could not reach a shard, and
 // its caller did not come again. What the shards serve is compared with what is loaded when a process becomes the coordinator, and after a release that
 // failed, until that has succeeded once.
-import { messageOf } from '#base/errors.js';
+//
+// Before each try it is read from the store, as the one that leads, that nothing is loaded: a coordinator that was replaced ends there. And the try
+// has a version from before that read. Whoever loads the collection later has targets of a later one, which a release that comes late leaves alone.
+import { ElanusError, messageOf } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
 import type { Timer } from '#platform/time.js';
-import { releaseShards } from './load-round.js';
-import type { QueryCoordPeers } from './query-coord-peers.js';
+import { type ReleasingPeers, releaseShards } from './load-round.js';
 
 export interface LeftoversParts {
   readonly platform: Pick<Platform, 'timers' | 'logger'>;
-  readonly peers: QueryCoordPeers;
-  readonly isLoaded: (collectionId: bigint) => boolean;
+  readonly peers: ReleasingPeers;
+  /** As the store has it, not memory. @throws when this process does not lead any more */
+  readonly isLoaded: (collectionId: bigint) => Promise<boolean>;
   /** Runs while no round of the collection does. */
   readonly betweenRounds: (collectionId: bigint, task: () => Promise<void>) => Promise<void>;
 }
@@ -30,19 +33,34 @@ export class Leftovers {
     this.#parts = parts;
   }
 
+  /** A time for a release, to be taken before it is read that nothing is loaded. */
+  async version(): Promise<bigint> {
+    return (await this.#parts.peers.rootCoord.allocTimestamp({ count: 1 })).timestamp;
+  }
+
   /** Has the shards let go of what is not loaded any more; when that fails, it is tried again, whether the caller comes again or not. */
-  release(collectionId: bigint): Promise<void> {
-    return releaseShards(this.#parts.peers, collectionId).catch((error: unknown) => {
+  release(collectionId: bigint, version: bigint): Promise<void> {
+    return releaseShards(this.#parts.peers, collectionId, version).catch(async (error: unknown) => {
       this.#isClean = false;
       this.look();
+      // Somebody loaded it since: whoever was replaced says so, and the call goes to the one that leads.
+      if (error instanceof ElanusError && error.key === 'target_outdated')
+        await this.#parts.isLoaded(collectionId);
       throw error;
     });
   }
 
-  /** The same of what was not loaded: where it is known that no shard serves it, a streaming-node that is dead holds nobody up. */
-  async finish(collectionId: bigint): Promise<void> {
-    if (this.#isClean) this.look();
-    else await this.release(collectionId);
+  /**
+   * The same of what memory says is not loaded: where it is known that no shard serves it, a streaming-node that is dead holds nobody up.
+   * @returns false when it is loaded
+   */
+  async finish(collectionId: bigint): Promise<boolean> {
+    const isClean = this.#isClean;
+    const version = isClean ? 0n : await this.version();
+    if (await this.#parts.isLoaded(collectionId)) return false;
+    if (isClean) this.look();
+    else await this.release(collectionId, version);
+    return true;
   }
 
   /** In the background, until it has succeeded. */
@@ -76,8 +94,9 @@ export class Leftovers {
     for (const collectionId of collectionIds) {
       if (this.#closed) return;
       await betweenRounds(collectionId, async () => {
-        if (isLoaded(collectionId)) return;
-        await releaseShards(peers, collectionId);
+        const version = await this.version();
+        if (await isLoaded(collectionId)) return;
+        await releaseShards(peers, collectionId, version);
         platform.logger.info('release_finished', { collectionId });
       });
     }

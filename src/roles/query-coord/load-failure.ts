@@ -13,3 +13,7 @@ export function failureOf(error: unknown, before: LoadFailure | undefined): Load
   const isDamage = key === 'data_corrupt' || (key === 'object_not_found' && before?.reason === reason);
   return { reason, cause: key === 'memory_limit' ? 'memory' : isDamage ? 'damage' : 'other' };
 }
+
+/** A flush that overtakes a round, or a peer that is just starting, is everyday; what goes on failing is not. */
+export const isTransient = (error: unknown): boolean =>
+  error instanceof ElanusError && error.spec.retry !== 'never';

@@ -121,11 +121,23 @@ export async function checkMemory(
     throw tooLarge(`collection ${schema.name}`, bytes, memory);
 }
 
-/** What is not loaded any more is served by nobody; a streaming-node that is away serves nothing. */
-export async function releaseShards(peers: QueryCoordPeers, collectionId: bigint): Promise<void> {
+export type ReleasingPeers = Pick<
+  QueryCoordPeers,
+  'channelRegistry' | 'nodes' | 'rootCoord' | 'streamingNode'
+>;
+
+/**
+ * What is not loaded any more is served by nobody; a streaming-node that is away serves nothing.
+ * @param version from before it was known that it is not loaded
+ */
+export async function releaseShards(
+  peers: ReleasingPeers,
+  collectionId: bigint,
+  version: bigint,
+): Promise<void> {
   const { channels } = await peers.channelRegistry.listSegments({ collectionId });
   if (peers.nodes.isAway('streaming-node')) return;
-  for (const { vchannel } of channels) await peers.streamingNode.releaseTarget({ vchannel });
+  for (const { vchannel } of channels) await peers.streamingNode.releaseTarget({ vchannel, version });
 }
 
 /** The partitions of a load that are there. */

@@ -26,7 +26,7 @@ import { Distribution } from './distribution.js';
 import { explainLoads } from './explain-loads.js';
 import { leftOutBy, refuseReplicas } from './left-out-fields.js';
 import { Leftovers } from './leftovers.js';
-import { failureOf } from './load-failure.js';
+import { failureOf, isTransient } from './load-failure.js';
 import { loadRecords } from './load-records.js';
 import { checkMemory, loadedPartitions, servedSegments, serveRound } from './load-round.js';
 import { loadState, percentOf } from './load-states.js';
@@ -102,7 +102,7 @@ export class QueryCoord {
       round: (id, basis) => this.#round(id, basis).catch(() => {}),
     });
     this.#leftovers = new Leftovers({
-      ...{ platform, peers, isLoaded: (id) => this.#loaded.has(id) },
+      ...{ platform, peers, isLoaded: (id) => this.#isRecorded(id) },
       betweenRounds: (id, task) => this.#syncing.run(String(id), task),
     });
     const { targetCheckIntervalMs: intervalMs } = settings;
@@ -178,17 +178,13 @@ export class QueryCoord {
       const failure = failureOf(error, loaded.load.failure);
       loaded.load = moveLoad(loaded.load, { kind: 'round_failed', failure });
       if (error instanceof ElanusError && error.key === 'collection_not_found') {
-        await this.#forget(collectionId);
+        await this.#decide(collectionId, () => this.#remove(collectionId));
         return;
       }
-      // A flush that overtakes a round, or a peer that is just starting, is everyday; what goes on failing is not.
-      const isEveryday =
-        error instanceof ElanusError && error.spec.retry !== 'never' && loaded.retryMs < RETRY_MS_MAX;
-      this.#platform.logger[isEveryday ? 'debug' : 'warn']('load_round_failed', {
-        collectionId,
-        reason: failure.reason,
-        retryMs: loaded.retryMs,
-      });
+      const { retryMs } = loaded;
+      const isEveryday = isTransient(error) && retryMs < RETRY_MS_MAX;
+      const fields = { collectionId, reason: failure.reason, retryMs };
+      this.#platform.logger[isEveryday ? 'debug' : 'warn']('load_round_failed', fields);
       loaded.watch.failed(loaded.retryMs);
       loaded.timer = this.#platform.timers.after(loaded.retryMs, () => this.#syncSoon(collectionId));
       loaded.retryMs = Math.min(RETRY_MS_MAX, loaded.retryMs * 2);
@@ -230,6 +226,15 @@ export class QueryCoord {
     return this.#loaded.get(collectionId);
   }
 
+  /** As the store says; memory takes it. */
+  #isRecorded(collectionId: bigint): Promise<boolean> {
+    return this.#decide(collectionId, async (current) => {
+      if (current === undefined)
+        await commitChanges(this.#platform.metaStore, [this.#records.guard(collectionId)]);
+      return current !== undefined;
+    });
+  }
+
   /** Durable first, then served. */
   async #save(definition: LoadDefinition, load: Load, receipt = noReceipt): Promise<void> {
     await commitChanges(this.#platform.metaStore, [this.#records.put(definition), ...receipt()]);
@@ -237,13 +242,11 @@ export class QueryCoord {
     this.#loaded.set(definition.collectionId, { ...freshly(definition, this.#platform.clock), load });
   }
 
-  #forget(collectionId: bigint): Promise<void> {
-    return this.#decide(collectionId, async () => {
-      await commitChanges(this.#platform.metaStore, [this.#records.remove(collectionId)]);
-      this.#loaded.get(collectionId)?.timer?.cancel();
-      this.#loaded.delete(collectionId);
-      this.#distribution.released(collectionId);
-    });
+  async #remove(collectionId: bigint): Promise<void> {
+    await commitChanges(this.#platform.metaStore, [this.#records.remove(collectionId)]);
+    this.#loaded.get(collectionId)?.timer?.cancel();
+    this.#loaded.delete(collectionId);
+    this.#distribution.released(collectionId);
   }
 
   readonly handlers: Handlers<typeof QueryCoordDefinition> = {
@@ -282,12 +285,11 @@ export class QueryCoord {
     },
     releaseCollection: ({ collectionId, partitionIds }) =>
       this.#syncing.run(String(collectionId), async () => {
-        const before = this.#loaded.get(collectionId);
         // Whoever took its record away may have died, or failed, before the shards heard of it.
-        if (before === undefined) {
-          await this.#leftovers.finish(collectionId);
-          return {};
-        }
+        if (!this.#loaded.has(collectionId) && (await this.#leftovers.finish(collectionId))) return {};
+        const before = this.#loaded.get(collectionId);
+        if (before === undefined) return {};
+        const version = await this.#leftovers.version();
         const kept =
           partitionIds.length === 0
             ? []
@@ -295,7 +297,7 @@ export class QueryCoord {
         const isGone = await this.#decide(collectionId, (current) =>
           this.#release({ collectionId, partitionIds }, { before: before.load, current, kept }),
         );
-        if (isGone) await this.#leftovers.release(collectionId);
+        if (isGone) await this.#leftovers.release(collectionId, version);
         else this.#syncSoon(collectionId);
         return {};
       }),
@@ -370,10 +372,7 @@ export class QueryCoord {
       await this.#save(definition, moveLoad(current.load, { kind: 'narrowed', to: definition }));
       return false;
     }
-    await commitChanges(this.#platform.metaStore, [this.#records.remove(collectionId)]);
-    current.timer?.cancel();
-    this.#loaded.delete(collectionId);
-    this.#distribution.released(collectionId);
+    await this.#remove(collectionId);
     return true;
   }
 

@@ -190,7 +190,15 @@ describe('streaming-node', () => {
     const target = { vchannel: CHANNEL, partitionIds: [70n], schema, version };
     await running.run(running.calls.syncTarget(target));
     expect(await settled(running)).toEqual([version, 0n]);
-    await running.run(running.calls.releaseTarget({ vchannel: CHANNEL }));
+    // It was decided before that target was loaded.
+    await expect(
+      running.run(running.calls.releaseTarget({ vchannel: CHANNEL, version: version - 1n })),
+    ).rejects.toMatchObject({ key: 'target_outdated' });
+    expect(await settled(running)).toEqual([version, 0n]);
+    await running.run(running.calls.releaseTarget({ vchannel: CHANNEL, version: version + 1n }));
+    await expect(running.run(running.calls.syncTarget(target))).rejects.toMatchObject({
+      key: 'target_outdated',
+    });
     expect(await settled(running)).toEqual([0n, 0n]);
     await running.run(running.calls.syncTarget({ ...target, version: version + 1n }));
     expect(await settled(running)).toEqual([version + 1n, 0n]);

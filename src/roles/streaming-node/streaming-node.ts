@@ -225,8 +225,8 @@ export class StreamingNode {
       await reader.syncTarget(request, context);
       return {};
     },
-    releaseTarget: async ({ vchannel }) => {
-      await this.#shards.get(vchannel)?.reader.release();
+    releaseTarget: async ({ vchannel, version }) => {
+      await this.#shards.get(vchannel)?.reader.releaseAt(version);
       return {};
     },
     search: (request, context) => {

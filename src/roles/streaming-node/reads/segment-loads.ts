@@ -6,6 +6,7 @@ import type { SyncTargetRequest } from '#proto/elanus/roles.js';
 import { type DeleteMessage, encodeDeletes } from '#roles/streaming-node/delete-message.js';
 import { heirsOf } from './handover.js';
 import {
+  GIVEN_UP,
   keysOfIndexes,
   outdated,
   type ServedSegment,
@@ -45,7 +46,7 @@ export class SegmentLoads {
     for (const [index, served] of loads.entries()) {
       try {
         await this.#load(served, request, buffered, context);
-        if (life !== this.#state.life) throw outdated('the segments served so far were given up meanwhile');
+        if (life !== this.#state.life) throw outdated(GIVEN_UP);
       } catch (error) {
         const isFull = error instanceof ElanusError && error.key === 'memory_limit';
         if (isFull && this.#state.isLoaded && life === this.#state.life) {

@@ -119,4 +119,7 @@ export function isSettled(
 }
 
 export const outdated = (why: string): ElanusError =>
-  new ElanusError('service_not_ready', `${why}; fetch the target again`);
+  new ElanusError('target_outdated', `${why}; fetch the target again`);
+
+/** Why a target that was being loaded must not go live. */
+export const GIVEN_UP = 'the segments served so far were given up meanwhile';

@@ -25,6 +25,7 @@ import { SegmentLoads } from './segment-loads.js';
 import { ServedPartitions } from './served-partitions.js';
 import {
   enterLoads,
+  GIVEN_UP,
   isSettled,
   nothingServed,
   outdated,
@@ -32,6 +33,7 @@ import {
   type ServedState,
   withLoadedIndexes,
 } from './served-segment.js';
+import { TargetVersions } from './target-versions.js';
 import { UnseenSegments } from './unseen-segments.js';
 
 /** Writes wait this long for a query-node to take their deletes; then its segments count as lost and are loaded anew, in ms. */
@@ -57,7 +59,7 @@ export class ServedSegments {
   readonly #syncing = new Mutex();
   readonly #partitions = new ServedPartitions();
   #indexes: readonly IndexRecord[] = [];
-  #version: bigint;
+  readonly #versions: TargetVersions;
   /** Fields that are not loaded. */
   #leftOut: readonly bigint[] = [];
   /** The newest partition that any target named: ids rise, so a later one came to be after the last target. */
@@ -65,7 +67,7 @@ export class ServedSegments {
 
   constructor(parts: ServedSegmentsParts) {
     this.#parts = parts;
-    this.#version = parts.versionMin;
+    this.#versions = new TargetVersions(parts.versionMin);
     this.#pinned = new PinnedReads(parts.platform.clock);
     this.#state = nothingServed(parts.shard.schema);
     this.#loads = new SegmentLoads(parts, this.#state);
@@ -108,7 +110,7 @@ export class ServedSegments {
    * Which of these anybody may still read. Whatever target comes from now on, and is not older than the version, does without the others.
    */
   inUse(segmentIds: readonly bigint[], version: bigint): bigint[] {
-    if (version > this.#version) this.#version = version;
+    this.#versions.refuseBefore(version);
     this.#unseen.forget(segmentIds);
     return segmentIds.filter(
       (id) => this.#state.served.has(id) || this.#passing.has(id) || this.#parts.shard.segments.has(id),
@@ -253,7 +255,7 @@ export class ServedSegments {
       if (segment.state === 'saved' && isServed(segment.id)) this.#parts.shard.forget(segment.id);
   }
 
-  /** Brings what is served in line with the target. @throws service_not_ready the target is older than what is known: fetch it again. */
+  /** Brings what is served in line with the target. @throws target_outdated the target is older than what is known: fetch it again. */
   syncTarget(request: SyncTargetRequest, context: CallContext): Promise<void> {
     // One after another: a second target must not take segments for served that the first still loads.
     return this.#syncing.run(() => this.#sync(request, context));
@@ -261,13 +263,14 @@ export class ServedSegments {
 
   async #sync(sent: SyncTargetRequest, context: CallContext): Promise<void> {
     const request = withLoadedIndexes(sent);
-    if (request.version < this.#version)
-      throw outdated(`version ${request.version} of the target is older than ${this.#version}`);
+    this.#versions.check(request.version);
     await this.#checkHeld(context);
     const unknown = this.#unseen.missingIn(request);
     if (unknown !== undefined) throw outdated(`segment ${unknown} was flushed after this target was made`);
     await this.#leaveOut(request.leftOutFieldIds);
-    this.#version = request.version;
+    // It may have been released meanwhile.
+    this.#versions.take(request.version);
+    const life = this.#state.life;
     this.#settle(0n);
     this.#indexes = request.indexes;
     this.#unseen.clear();
@@ -279,6 +282,7 @@ export class ServedSegments {
     const { tooLarge, missing } = await this.#passingBy(deleteIds, () =>
       this.#loads.loadAll(loads, request, buffered, context),
     );
+    if (life !== this.#state.life) throw outdated(GIVEN_UP);
     const gone = this.#handOver(request, missing);
     // A new partition is served whole or not at all.
     const before = this.#partitions.ids;
@@ -366,6 +370,12 @@ export class ServedSegments {
     );
   }
 
+  /** @param version from before it was known that it is not loaded @throws target_outdated it was loaded since */
+  async releaseAt(version: bigint): Promise<void> {
+    this.#versions.release(version);
+    await this.release();
+  }
+
   async release(): Promise<void> {
     const ids = [...this.#state.served.keys()];
     this.#state.life++;
@@ -378,23 +388,7 @@ export class ServedSegments {
 
   /** @param loadedOnly of those wanted that are loaded, not all of them */
   requirePartitions(wanted: readonly bigint[], loadedOnly: boolean): ReadonlySet<bigint> {
-    const loaded = this.#partitions.set;
-    if (loaded === undefined) {
-      throw new ElanusError(
-        'collection_not_fully_loaded',
-        `collection not fully loaded[collection=${this.#parts.shard.channel.collectionId}]: channel ${this.#parts.shard.channel.vchannel} is being loaded; try again`,
-      );
-    }
-    if (wanted.length === 0) return loaded;
-    // Mostly all of them.
-    if (wanted.length === loaded.size && wanted.every((id) => loaded.has(id))) return loaded;
-    if (loadedOnly) return new Set(wanted.filter((id) => this.#isReadable(id)));
-    for (const id of wanted)
-      if (!this.#isReadable(id))
-        throw new ElanusError(
-          'collection_not_loaded',
-          `partition not loaded[partition=${id}]; load it first`,
-        );
-    return new Set(wanted);
+    const { channel } = this.#parts.shard;
+    return this.#partitions.require(channel, { wanted, loadedOnly }, (id) => this.#isReadable(id));
   }
 }

@@ -174,15 +174,15 @@ test('both parts answer as one, a key by its newest row, and the growing copy go
   if (grown !== undefined) grown.state = 'saved';
   reader.committed([SegmentRecord.fromPartial({ id: 1n, partitionId: PARTITION })]);
   expect(await found()).toEqual([1n, 2n, 3n]);
-  await expect(target(11n, [2n])).rejects.toMatchObject({ key: 'service_not_ready' });
+  await expect(target(11n, [2n])).rejects.toMatchObject({ key: 'target_outdated' });
   expect(shard.segments.has(1n)).toBe(true);
 });
 
 test('an older target never replaces a newer one', async () => {
   const { target } = readerWorld();
-  await expect(target(9n, [])).rejects.toMatchObject({ key: 'service_not_ready' });
+  await expect(target(9n, [])).rejects.toMatchObject({ key: 'target_outdated' });
   await target(12n, []);
-  await expect(target(11n, [])).rejects.toMatchObject({ key: 'service_not_ready' });
+  await expect(target(11n, [])).rejects.toMatchObject({ key: 'target_outdated' });
 });
 
 test('deletes that come while a segment loads are applied before it serves', async () => {

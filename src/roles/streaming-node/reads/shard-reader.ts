@@ -103,7 +103,7 @@ export class ShardReader {
     return this.#served.inUse(segmentIds, version);
   }
 
-  /** Brings what is served in line with the target. @throws service_not_ready the target is older than what is known: fetch it again. */
+  /** Brings what is served in line with the target. @throws target_outdated the target is older than what is known: fetch it again. */
   syncTarget(request: SyncTargetRequest, context: CallContext): Promise<void> {
     return this.#served.syncTarget(request, context);
   }
@@ -111,6 +111,11 @@ export class ShardReader {
   /** What is served gets the fields of a newer schema, before the shard takes it. */
   followSchema(schema: CollectionSchema): Promise<void> {
     return this.#served.followSchema(schema);
+  }
+
+  /** See ServedSegments. */
+  releaseAt(version: bigint): Promise<void> {
+    return this.#served.releaseAt(version);
   }
 
   release(): Promise<void> {
