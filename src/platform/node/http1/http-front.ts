@@ -3,53 +3,37 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { deferred } from '#base/async.js';
-import { type ErrorKey, errorSpecs, messageOf } from '#base/errors.js';
+import { messageOf } from '#base/errors.js';
 import type { HttpRequest, HttpResponse } from '#platform/transport.js';
 import { BodyBytes } from './body-bytes.js';
-import type { Charge, HeldBytes } from './held-bytes.js';
+import type { Charge } from './held-bytes.js';
+import { type FittingAnswer, fitting, refusal, textAnswer } from './http-answer.js';
+import {
+  CONNECTION_BYTES,
+  FIRST_REQUEST_MS,
+  type HttpConnection,
+  type HttpHandler,
+  type HttpLimits,
+  NEXT_REQUEST_MS,
+  REQUEST_MS,
+} from './http-connection.js';
+import { PlainConnection, type PlainParts } from './plain-connection.js';
 import { SharedTurn } from './shared-turn.js';
 
-export type HttpHandler = (request: HttpRequest) => Promise<HttpResponse>;
-export interface HttpLimits {
-  readonly bodyBytesMax: number;
-  readonly answerBytesMax: number;
-  /** Paths that take a body, by their beginning; the body of any other path is not read. */
-  readonly bodyPaths: readonly string[];
-  readonly held: HeldBytes;
-}
-
-/** For the first request of a connection to have its headers sent, in ms. */
-const FIRST_REQUEST_MS = 10_000;
-/** For the headers of each later request, the pause before it included, in ms. */
-const NEXT_REQUEST_MS = 65_000;
-/** From its headers on, for a request to be whole, and again for its answer to be made and read. */
-const REQUEST_MS = 30_000;
 const CHECK_MS = 1000;
 /** Requests of one connection that are answered at a time. */
 const PIPELINED_MAX = 16;
-/** Bytes of each connection: headers and objects. */
-const CONNECTION_BYTES = 32 * 1024;
-
-interface Connection {
-  /** Requests under way: idle keep-alive sockets may be cut at once when closing. */
-  busy: number;
-  /** A call of it is made; no time of the connection runs then. */
-  isWorking: boolean;
-  /** When it is cut, in ms of the monotonic clock, unless data comes before. */
-  endMs: number;
-  readonly charge: Charge;
-  /** What ends each request under way. Of those whose answers wait for others Node 20 says nothing when the connection is gone. */
-  readonly ends: Set<() => void>;
-  /** The request that came last is over. */
-  last: Promise<void>;
-}
+/** Bun's sockets are no streams of Node below. */
+const isBun = process.versions.bun !== undefined;
 
 export class HttpFront {
   readonly #server: Server;
   readonly #limits: HttpLimits;
-  readonly #connections = new Map<Socket, Connection>();
+  readonly #connections = new Map<Socket, HttpConnection>();
   readonly #checks: NodeJS.Timeout;
   readonly #turn = new SharedTurn();
+  /** None: every connection is Node's. */
+  readonly #plain: PlainParts | undefined;
   #closing = false;
 
   constructor(handler: HttpHandler | undefined, limits: HttpLimits) {
@@ -65,6 +49,16 @@ export class HttpFront {
     this.#server.on('checkContinue', (request, response) => void this.#serve(request, response, handler));
     this.#checks = setInterval(() => this.#check(), CHECK_MS);
     this.#checks.unref();
+    this.#plain =
+      handler === undefined || isBun
+        ? undefined
+        : {
+            handler,
+            limits,
+            turn: this.#turn,
+            isClosing: () => this.#closing,
+            giveToNode: (socket) => this.#giveToNode(socket),
+          };
   }
 
   accept(socket: Socket): void {
@@ -73,12 +67,21 @@ export class HttpFront {
     const ends = new Set<() => void>();
     const endMs = performance.now() + FIRST_REQUEST_MS;
     const last = Promise.resolve();
-    this.#connections.set(socket, { busy: 0, isWorking: false, endMs, charge, ends, last });
+    const connection = { busy: 0, isWorking: false, endMs, charge, ends, last };
+    this.#connections.set(socket, connection);
     socket.once('close', () => {
       this.#connections.delete(socket);
       charge.release();
       for (const end of ends) end();
     });
+    if (this.#plain === undefined) this.#giveToNode(socket);
+    else {
+      new PlainConnection(socket, connection, this.#plain);
+      socket.resume();
+    }
+  }
+
+  #giveToNode(socket: Socket): void {
     this.#server.emit('connection', socket);
     socket.resume();
   }
@@ -99,7 +102,7 @@ export class HttpFront {
   }
 
   /** @returns undefined for a connection that is gone, or that asks on and on without reading what it is answered */
-  #begin(socket: Socket, response: ServerResponse): Connection | undefined {
+  #begin(socket: Socket, response: ServerResponse): HttpConnection | undefined {
     const connection = this.#connections.get(socket);
     if (connection === undefined) return undefined;
     if (connection.busy === PIPELINED_MAX) {
@@ -144,7 +147,7 @@ export class HttpFront {
       if (body === undefined) {
         isLast = true; // What was not read would be taken for the next request.
         answer = this.#tooLarge();
-      } else if (handler === undefined) answer = text(404, 'this port serves gRPC only\n');
+      } else if (handler === undefined) answer = textAnswer(404, 'this port serves gRPC only\n');
       else {
         isLast ||= hasBody(request) && body.length === 0;
         if (connection.isWorking) connection.endMs = Number.POSITIVE_INFINITY;
@@ -161,11 +164,11 @@ export class HttpFront {
           });
       }
     } catch (error) {
-      answer = text(500, `${messageOf(error)}\n`);
+      answer = textAnswer(500, `${messageOf(error)}\n`);
     }
     if (response.destroyed || gone.signal.aborted) return;
     connection.endMs = performance.now() + REQUEST_MS;
-    write(response, this.#fitting(answer, charge), isLast || this.#closing);
+    write(response, fitting(answer, charge, this.#limits.answerBytesMax), isLast || this.#closing);
     if (!isLast) return;
     response.once('finish', () => {
       // A client that goes on sending is cut, once it could read the answer.
@@ -179,25 +182,6 @@ export class HttpFront {
       413,
       'parameter_too_large',
       `body is larger than ${max} bytes, or there is no room for it now: send less at once`,
-    );
-  }
-
-  /** What the body of the request held, the answer holds until it is read. */
-  #fitting(answer: HttpResponse, charge: Charge): HttpResponse {
-    const max = this.#limits.answerBytesMax;
-    const body = sendable(answer.body);
-    const length = Buffer.byteLength(body);
-    if (length > max)
-      return refusal(
-        200,
-        'parameter_too_large',
-        `the answer has ${length} bytes, at most ${max} are sent: ask for fewer rows or fields`,
-      );
-    if (charge.resize(length)) return body === answer.body ? answer : { ...answer, body };
-    return refusal(
-      429,
-      'queue_full',
-      `there is no room for an answer of ${length} bytes now: ask again in a moment`,
     );
   }
 
@@ -246,18 +230,6 @@ const chunksOf = (request: IncomingMessage, take: (chunk: Buffer) => boolean): P
 
 const hasBody = (request: IncomingMessage): boolean =>
   request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
-const text = (status: number, body: string): HttpResponse => ({
-  status,
-  contentType: 'text/plain; charset=utf-8',
-  body,
-});
-
-/** In the form of REST, where most bodies go. */
-const refusal = (status: number, key: ErrorKey, message: string): HttpResponse => ({
-  status,
-  contentType: 'application/json',
-  body: JSON.stringify({ code: errorSpecs[key].code, message }),
-});
 
 const requestOf = (request: IncomingMessage, body: Uint8Array, signal: AbortSignal): HttpRequest => ({
   method: request.method ?? 'GET',
@@ -268,18 +240,12 @@ const requestOf = (request: IncomingMessage, body: Uint8Array, signal: AbortSign
   signal,
 });
 
-/** Text up to so many characters goes out in one piece with the headers; longer text would be copied to join them. */
-const JOINED_LENGTH_MAX = 16 * 1024;
-
-const sendable = (body: string | Uint8Array): string | Uint8Array =>
-  typeof body === 'string' && body.length > JOINED_LENGTH_MAX ? Buffer.from(body) : body;
-
 function write(
   response: ServerResponse,
-  { status, contentType, body, headers }: HttpResponse,
+  { answer: { status, contentType, body, headers }, length }: FittingAnswer,
   isLast: boolean,
 ): void {
-  const sent = ['content-type', contentType, 'content-length', String(Buffer.byteLength(body))];
+  const sent = ['content-type', contentType, 'content-length', String(length)];
   if (headers !== undefined) for (const [key, value] of Object.entries(headers)) sent.push(key, value);
   if (isLast) sent.push('connection', 'close');
   response.writeHead(status, sent);
