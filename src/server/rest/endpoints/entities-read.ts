@@ -1,7 +1,8 @@
 // Endpoints below entities/ that read rows by key or by filter.
 import { z } from 'zod';
 import { primaryField } from '#model/schema/field.js';
-import type { QueryResults } from '#proto/milvus/milvus.js';
+import { QueryRequest, type QueryResults } from '#proto/milvus/milvus.js';
+import { whole } from '#rpc/service.js';
 import { JsonText } from '#server/rest/answers/json-text.js';
 import { type Endpoint, endpoint, Whole } from '#server/rest/endpoint.js';
 import type { RestCall } from '#server/rest/rest-calls.js';
@@ -45,6 +46,9 @@ export const readParts = (
     : { consistencyLevel: levelOf(body.consistencyLevel) }),
 });
 
+/** What is written over it has every field, so that a query goes on as it is. */
+const noQuery = QueryRequest.fromPartial({});
+
 const orderShape = z.union([
   z.string(),
   z.strictObject({ field: z.string(), order: z.string().default('asc') }),
@@ -68,8 +72,13 @@ export const readEndpoints: readonly Endpoint[] = [
     calls: ['query'],
     answer: async ({ id, ...body }, call) => {
       const { schema } = await call.collection(body.collectionName, 'query');
-      const request = { ...readParts(body, call), ...keyFilter(primaryField(schema), id) };
-      return rowsAnswer(await call.rpc('query', { ...request, outputFields: body.outputFields }), body, call);
+      const request = whole<QueryRequest>({
+        ...noQuery,
+        ...readParts(body, call),
+        ...keyFilter(primaryField(schema), id),
+        outputFields: body.outputFields,
+      });
+      return rowsAnswer(await call.rpc('query', request), body, call);
     },
   }),
   endpoint({
@@ -85,13 +94,14 @@ export const readEndpoints: readonly Endpoint[] = [
     }),
     calls: ['query'],
     answer: async (body, call) => {
-      const request = {
+      const request = whole<QueryRequest>({
+        ...noQuery,
         ...readParts(body, call),
         expr: body.filter,
         exprTemplateValues: templateValues(body.exprParams),
         outputFields: body.outputFields,
         queryParams: pairsOf(queryParams(body)),
-      };
+      });
       return rowsAnswer(await call.rpc('query', request), body, call);
     },
   }),

@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { encodeInt64s } from '#model/columns/packed-array.js';
 import { valueEnd, walkElements } from '#model/json/json-bytes.js';
 import { primaryField } from '#model/schema/field.js';
-import { HighlightType } from '#proto/milvus/common.js';
+import { DslType, HighlightType } from '#proto/milvus/common.js';
+import { SearchRequest } from '#proto/milvus/milvus.js';
 import type { CollectionSchema, SearchResultData } from '#proto/milvus/schema.js';
+import { whole } from '#rpc/service.js';
 import { float32Text } from '#server/rest/answers/float32-text.js';
 import { JsonText } from '#server/rest/answers/json-text.js';
 import { readObject } from '#server/rest/body.js';
@@ -154,26 +156,7 @@ export const searchEndpoints: readonly Endpoint[] = [
     calls: ['search'],
     answer: async (body, call) => {
       const { schema } = await call.collection(body.collectionName, 'search');
-      const request = { ...readParts(body, call), ...searchInput(schema, body), ...scoreOf(body) };
-      const { results } = await call.rpc('search', {
-        ...request,
-        dsl: body.filter,
-        dslType: 1,
-        exprTemplateValues: templateValues(body.exprParams),
-        outputFields: body.outputFields,
-        searchParams: pairsOf({
-          anns_field: body.annsField === '' ? undefined : body.annsField,
-          topk: body.limit,
-          offset: body.offset,
-          ...groupParams(body),
-          order_by_fields: body.orderByFields && orderText(body.orderByFields),
-          ...snakeParams(body.searchParams),
-        }),
-        ...highlighterOf(body.highlighter),
-        ...(body.searchAggregation === undefined
-          ? {}
-          : { searchAggregation: aggregationOf(body.searchAggregation) }),
-      });
+      const { results } = await call.rpc('search', searchRequest(schema, body, call));
       const answer = hitsAnswer(results, schema, body.outputFields, call);
       if (body.searchAggregation === undefined || results === undefined) return answer;
       return new Whole({ ...answer.members, ...bucketsAnswer(results) });
@@ -183,10 +166,38 @@ export const searchEndpoints: readonly Endpoint[] = [
   endpoint({ path: 'entities/advanced_search', ...hybrid }),
 ];
 
+/** With every field, so that it goes on as it is. */
+const searchRequest = (
+  schema: CollectionSchema,
+  body: z.output<typeof searchBody>,
+  call: RestCall,
+): SearchRequest =>
+  whole<SearchRequest>({
+    ...noSearch,
+    ...readParts(body, call),
+    ...searchInput(schema, body),
+    ...scoreOf(body),
+    dsl: body.filter,
+    exprTemplateValues: templateValues(body.exprParams),
+    outputFields: body.outputFields,
+    searchParams: pairsOf({
+      anns_field: body.annsField === '' ? undefined : body.annsField,
+      topk: body.limit,
+      offset: body.offset,
+      ...groupParams(body),
+      order_by_fields: body.orderByFields && orderText(body.orderByFields),
+      ...snakeParams(body.searchParams),
+    }),
+    ...highlighterOf(body.highlighter),
+    searchAggregation: body.searchAggregation && aggregationOf(body.searchAggregation),
+  });
+
+const noSearch = SearchRequest.fromPartial({ dslType: DslType.BoolExprV1 });
+
 function searchInput(
   schema: CollectionSchema,
   body: z.output<typeof searchBody>,
-): Pick<Request<'search'>, 'searchInput' | 'nq'> {
+): Pick<SearchRequest, 'searchInput' | 'nq'> {
   if (body.ids !== undefined && body.data === undefined) {
     const keys = keyList(primaryField(schema), body.ids);
     const longs = keys.every((key) => typeof key === 'bigint') ? BigInt64Array.from(keys) : undefined;
