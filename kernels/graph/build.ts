@@ -210,7 +210,7 @@ function insert(node: u32): void {
       mark(nodeOf(e), m);
     }
     mark(node, m);
-    size = searchLayer(query, l, efConstruction, size, m);
+    size = searchLayer(query, l, efConstruction, efConstruction, size, m);
     connect(node, l, size);
   }
   if (isTop) {

@@ -248,14 +248,17 @@ export function enter(query: usize, layer: i32): u64 {
   return n;
 }
 
-/** Best-first search of a layer; the pool holds `size` marked entries to begin with. @returns its new size, at most ef */
-export function searchLayer(query: usize, layer: i32, ef: i32, size: i32, mark: i32): i32 {
+/**
+ * Best-first search of a layer; the pool holds `size` marked entries to begin with. The nearest `ef` lead on; as many more are kept as make up
+ * `kept`, since the nearest by their codes may not be the nearest. @returns its new size, at most `kept`
+ */
+export function searchLayer(query: usize, layer: i32, ef: i32, kept: i32, size: i32, mark: i32): i32 {
   const entries = pool,
     keys = scratch,
     ids = scratch + 64,
     length = listLength(layer);
   let at = 0;
-  while (at < size) {
+  while (at < size && at < ef) {
     const place = entries + ((<usize>at) << 3),
       entry = load<u64>(place);
     store<u64>(place, entry | 1);
@@ -269,17 +272,17 @@ export function searchLayer(query: usize, layer: i32, ef: i32, size: i32, mark: 
         const p = ids + ((<usize>i) << 2);
         keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
         let lanes: u32 = n - i >= 4 ? 15 : (1 << (n - i)) - 1;
-        if (size == ef)
+        if (size == kept)
           lanes &= i32x4.bitmask(
             i32x4.lt_u(
               v128.load(keys),
-              i32x4.splat(<u32>(load<u64>(entries + ((<usize>(ef - 1)) << 3)) >> 32)),
+              i32x4.splat(<u32>(load<u64>(entries + ((<usize>(kept - 1)) << 3)) >> 32)),
             ),
           );
         while (lanes != 0) {
           const lane = (<usize>ctz(lanes)) << 2;
           lanes &= lanes - 1;
-          const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
+          const r = insertEntry(entries, size, kept, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
           if (r >= 0) {
             size = <i32>r;
             const to = <i32>(r >> 32);
@@ -296,12 +299,17 @@ export function searchLayer(query: usize, layer: i32, ef: i32, size: i32, mark: 
 
 /** @returns how many entries the pool got, nearest first */
 export function search(query: usize, ef: i32): i32 {
+  return searchKeeping(query, ef, ef);
+}
+
+/** The same, of which `kept` stay, at least `ef`. */
+export function searchKeeping(query: usize, ef: i32, kept: i32): i32 {
   if (load<i32>(header, 4) < 0) return 0;
   const entry = enter(query, 0),
     m = nextEpoch();
   store<u64>(pool, entry);
   mark(nodeOf(entry), m);
-  return searchLayer(query, 0, ef, 1, m);
+  return searchLayer(query, 0, ef, kept, 1, m);
 }
 
 /** Rows of the nodes as `rowOf` has them, where filters have a bit for each row; 0: they have one for each node. */

@@ -1,7 +1,7 @@
 // Graph index kernels: the layered graph over any kind of code, its searches, its building, and the encodings. See README.md.
 export { useCodes, useUpperCodes } from './code-place';
 export { keysOfAll } from './codes';
-export { lastEpoch, search, useGraph, useNodeBits, useRows, useThread } from './graph';
+export { lastEpoch, search, searchKeeping, useGraph, useNodeBits, useRows, useThread } from './graph';
 export { scanCounting, searchCounting, workDone } from './filtered';
 export { takeRows, worthScoring } from './found';
 export { fillLists, insertNext, useBuild } from './build';

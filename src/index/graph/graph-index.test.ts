@@ -55,6 +55,16 @@ describe('recall and scores', () => {
   }, 60_000);
 });
 
+test('a walk no wider than its hits are many keeps more than leads it on, for their vectors to choose from', async () => {
+  const [dim, k] = [96, 10];
+  const sq4 = { kind: 'HNSW_SQ', sqType: 'SQ4U', refine: true, refineType: 'FP32' } as const;
+  const fixture = await build(clustered(2000, dim, 9), dim, 'L2', { build: { ...hnsw, ...sq4 } });
+  const queries = queriesOf(fixture, clustered(60, dim, 9), 60);
+  // 0.76 where it kept ten: codes of 4 bits say of few of them that they are the nearest ten.
+  expect(recall(fixture, queries, k, { params: { ef: k } })).toBeGreaterThan(0.87);
+  expect(recall(fixture, queries, k, { params: { ef: k, refineK: 4 } })).toBeGreaterThan(0.95);
+});
+
 test('lanes that insert side by side count every node', async () => {
   const { region, store, spec } = await build(clustered(2000, 8, 4), 8, 'L2');
   const two = { ...workers, parallelism: 2 };

@@ -102,6 +102,16 @@ const CODE_ERROR_MAX = 0.035;
  */
 export const rescored = (k: number, form: CodeForm): number =>
   form === 'SQ4' ? 2 * k + 20 : form === 'SQ6' ? 2 * k + 10 : k + 10;
+/** What a walk keeps, as many times what leads it on. */
+const KEPT_TIMES = 2;
+/**
+ * How many of the nodes that a walk met it keeps: the nearest by their codes may not be the nearest, and to score some more of them takes less than to walk on.
+ * @param worth so many are worth a score @param isAsked whether a caller said how many
+ */
+export const keptBeside = (ef: number, worth: number, form: CodeForm, isAsked: boolean): number => {
+  if (isPlainForm(form) && !isAsked) return ef;
+  return Math.max(ef, isAsked ? worth : Math.min(worth, KEPT_TIMES * ef));
+};
 /**
  * A squared distance by codes errs by about 2 * distance * the deviation of rounding: that of a value to `unit` / sqrt(12) and that of the query
  * to 1 / sqrt(12), in the unit of the keys. The difference of two, thrice as far off as is usual, is this times the distance. 0: not known.

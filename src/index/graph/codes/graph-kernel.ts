@@ -40,6 +40,8 @@ export interface GraphKernel {
   lastEpoch(): number;
   keysOfAll(query: number, ids: number, count: number, out: number): void;
   search(query: number, ef: number): number;
+  /** @param kept so many of what it met stay, `ef` at least */
+  searchKeeping(query: number, ef: number, kept: number): number;
   searchCounting(...args: [...walk: CountingWalk, settledWithin: number]): number;
   /** Work of the last walk among nodes that count, in nodes that are scored. */
   workDone(): number;

@@ -57,7 +57,7 @@ function walksOf({ index, kernel, at, work }: GraphIndexPlace, memory: WebAssemb
         );
       }
     },
-    walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),
+    walk: (ef, _wanted, kept) => ({ isResults: false, count: kernel.searchKeeping(query, ef, kept) }),
     walkCounting: ({ narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin }) =>
       kernel.searchCounting(query, narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin),
   };

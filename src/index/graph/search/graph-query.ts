@@ -23,6 +23,7 @@ import {
   encodeQuery,
   type Frame,
   isCodeForm,
+  keptBeside,
   keySlack,
   rescored,
   useCodes,
@@ -98,8 +99,7 @@ export class GraphQuery {
     this.#index = index;
     this.#params = graphParams(index);
     this.#metric = index.metric as MetricType;
-    const { queries } = input;
-    this.#queries = bytesView(queries);
+    this.#queries = bytesView(input.queries);
     this.#queryBytes = vectorBytes(index.elementType as ElementType, index.dim);
     this.#memory = memory;
     this.#views = viewsOf(memory);
@@ -130,8 +130,7 @@ export class GraphQuery {
     this.#copies = CopiesOfRows.in(memory, index);
     const members = nodes + (this.#copies?.count ?? 0);
     this.#members = members;
-    const passing = Math.min(members, input.excluded === undefined ? members : (input.passing ?? members));
-    this.#passing = passing;
+    this.#passing = Math.min(members, input.excluded === undefined ? members : (input.passing ?? members));
     this.#plan = this.#planFor();
     if (this.#plan === 'walk') return;
     if (this.#plan === 'exact') this.#passingRows = this.#isOfFirsts ? this.#firsts : this.#rowsThatCount;
@@ -205,6 +204,11 @@ export class GraphQuery {
     return this.#input.radius !== undefined || this.#input.rangeFilter !== undefined;
   }
 
+  /** Whether it says itself how many rows are worth a score. */
+  get #isAsked(): boolean {
+    return this.#input.params.refineK !== undefined;
+  }
+
   get #ef(): number {
     const asked = Number(this.#input.params.ef ?? 0);
     return Math.min(GRAPH_POOL_MAX, Math.max(asked, this.#input.k, 1));
@@ -268,7 +272,8 @@ export class GraphQuery {
   #walk(ef: number, wanted: number): number {
     switch (this.#plan) {
       case 'walk': {
-        const { isResults, count } = this.#walks.walk(ef, wanted);
+        const kept = keptBeside(ef, this.#worth(wanted), this.#form, this.#isAsked);
+        const { isResults, count } = this.#walks.walk(ef, wanted, Math.min(kept, GRAPH_POOL_MAX));
         return this.#take(isResults ? 1 : 0, count);
       }
       case 'exact':
@@ -334,12 +339,8 @@ export class GraphQuery {
 
   #scanRows(ids: Uint32Array, rows: Uint32Array, scores: Float32Array, at: number): number {
     this.spentMicros += walkCosts(this.#question(this.#ef)).exact;
-    const { k, radius, rangeFilter } = this.#input;
-    const bounds = {
-      ...(radius !== undefined && { radius }),
-      ...(rangeFilter !== undefined && { rangeFilter }),
-    };
-    const best = this.#scores.best(ids, k, this.#worth(k), bounds);
+    const { k } = this.#input;
+    const best = this.#scores.best(ids, k, this.#worth(k), this.#input);
     const hasFirsts = this.#scores.isByCodes || this.#isOfFirsts;
     const hits = hasFirsts && this.#copies ? this.#copies.expanded(best, k, this.#input.excluded) : best;
     rows.set(hits.rows, at);
@@ -372,9 +373,8 @@ export class GraphQuery {
   /** Scores of the found rows, the best `k` of them. */
   #score(found: number, k: number): Hits {
     const most = Math.min(found, this.#worth(k));
-    const isAsked = this.#input.params.refineK !== undefined;
     const count =
-      this.#slack > 0 && !isAsked
+      this.#slack > 0 && !this.#isAsked
         ? this.#kernel.worthScoring(this.#from, most, k, this.#areFloats(), this.#slack)
         : most;
     const first = (this.#at + this.#work.rows) >>> 2;

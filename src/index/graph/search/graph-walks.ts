@@ -53,8 +53,11 @@ export interface GraphWalks {
   prepare(scale: number): void;
   /** Keys of results are floats, in the unit of SQ8; else all are integers. */
   readonly hasFloatResults?: true;
-  /** @param wanted how many rows the caller wants to score @returns how many nodes the results, or else the pool, hold now */
-  walk(ef: number, wanted: number): { isResults: boolean; count: number };
+  /**
+   * @param wanted how many rows the caller wants @param kept nodes that stay where codes choose which are scored, `ef` at least
+   * @returns how many nodes the results, or else the pool, hold now
+   */
+  walk(ef: number, wanted: number, kept: number): { isResults: boolean; count: number };
   /** Leaves nodes that count where `walk` leaves what it found. @returns how many; -1: the walk was given up */
   walkCounting(walk: CountingWalk): number;
 }
@@ -75,7 +78,7 @@ export function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphW
     codes: { offset: offsetOf('codes'), stride: codeStride },
     links: { offset: offsetOf('links'), stride: degree * 8 },
     prepare: () => {},
-    walk: (ef) => ({ isResults: false, count: kernel.search(query, ef) }),
+    walk: (ef, _wanted, kept) => ({ isResults: false, count: kernel.searchKeeping(query, ef, kept) }),
     walkCounting: ({ narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin }) =>
       kernel.searchCounting(query, narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin),
   };
