@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { bytesView } from '#base/bytes.js';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import type { BuildParams } from '#model/params/index-types.js';
+import { buildDisk, searchDisk } from '../../test/support/disk-index.js';
 import { findByCodes } from '../../test/support/graph-codes.js';
 import { findGrowing, growGraph } from '../../test/support/growing-graph.js';
 import { shareNear } from '../../test/support/uneven-recall.js';
@@ -72,4 +73,16 @@ test.each(types.slice(1))('a $kind of labels finds all', async (type) => {
   const fixture = await build(values, DIM, 'L2', { build: type });
   expect(recallOf(fixture, find)).toBe(1);
   expect(recallOf(fixture, find, { excluded, passing: (ROWS * 3) / 4 })).toBe(1);
+});
+
+test.each(['L2', 'IP', 'COSINE'] as const)('and a DISKANN of labels, %s', async (metric) => {
+  const fixture = await buildDisk(values, DIM, metric, { maxDegree: 16, searchListSize: 40 });
+  for (const rest of [{}, { excluded, passing: (ROWS * 3) / 4 }]) {
+    let sum = 0;
+    for (const query of queries) {
+      const { scores } = await searchDisk(fixture, query, K, { params: { searchList: 47 }, ...rest });
+      sum += shareNear(scores, exact(fixture, query, K, rest).scores, metric !== 'L2');
+    }
+    expect(sum / QUERIES).toBe(1);
+  }
 });

@@ -45,6 +45,8 @@ const SEARCH_LIST_USUAL = 16;
 const SEARCH_LIST_MAX = 32_768;
 /** Below this share of rows that count, their codes are looked through; a walk would read mostly rows that do not count. */
 const SCAN_SHARE = 0.3;
+/** Codes that are looked at in order in a few times what a step of a walk takes, its page in memory. */
+const SCANNED_NODES = 40;
 /** Walks of one request at a time. */
 const QUERIES_AT_ONCE = 8;
 /** A range is passed when one in so many rows lies beyond it. */
@@ -175,10 +177,19 @@ class DiskQuery<Region extends IndexRegion> {
     const { nodes } = this.#index.params;
     const passing = this.#passing;
     const members = this.#members;
-    if (passing <= size || passing < members * SCAN_SHARE) return this.#scan(size);
+    if (passing <= size || passing < members * SCAN_SHARE || this.#isOfFew(size)) return this.#scan(size);
     const hits = await this.#walk(Math.min(nodes, SEARCH_LIST_MAX, Math.ceil((size * members) / passing)));
     // A walk can end before it is full: parts of the graph may be out of its reach.
     return hits === undefined ? this.#scan(size) : { hits, isAll: false };
+  }
+
+  /**
+   * Where many rows are equal, those that differ are often equally far from each other (words, labels), and no link leads nearer: where the codes
+   * of all of them are looked at for about what a walk takes, they are.
+   */
+  #isOfFew(size: number): boolean {
+    const { copies, params } = this.#index;
+    return copies !== undefined && params.nodes <= size * SCANNED_NODES;
   }
 
   /** Reads the records of the rows that are nearest by their codes. */
