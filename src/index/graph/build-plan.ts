@@ -50,7 +50,7 @@ export function planBuild(spec: GraphSpec, { by = 'SQ8', copies }: Making, paral
   // Room for the longest of those that may fit.
   const roomFor = spec.form === 'fitting' ? 'SQ8' : spec.form;
   const layout = layoutBuild(
-    { ...spec, by, form: roomFor, ...(pq && { codeStride: pq.stride }) },
+    { ...spec, by, form: roomFor, hasNearLinks: metric === 'IP', ...(pq && { codeStride: pq.stride }) },
     nodes,
     levels.lists,
     parallelism,

@@ -21,6 +21,7 @@ import {
 import { type ChosenCodes, chooseCodes, doBytesFit, floatForm } from './code-choice.js';
 import { graphBlock, hasUpperCodes } from './graph-block.js';
 import { type BuildOptions, type GraphSpec, presentRows, type SourceVectors } from './graph-spec.js';
+import { addNearLinks } from './near-links.js';
 
 /** By codes of 8 bits; where those do not rank rows as the vectors do, by floats. */
 export async function buildGraph<Region extends IndexRegion>(
@@ -79,8 +80,13 @@ async function buildBy<Region extends IndexRegion>(
     const run = await beginRun({ workers, regions, signal }, plan, source.place);
     if (plan.by === 'SQ8' && !(await doBytesFit(run))) return { form: await floatForm(run) };
     await encodeForMaking(run);
-    await insertNodes(run, (done) => onProgress(done * 0.9));
-    if (spec.metric !== 'IP') await mendGraph(workers, regions, run.place, nodes, signal);
+    if (spec.metric === 'IP') {
+      await insertNodes(run, (done) => onProgress(done * 0.45));
+      await addNearLinks(run, (done) => onProgress(0.45 + done * 0.45));
+    } else {
+      await insertNodes(run, (done) => onProgress(done * 0.9));
+      await mendGraph(workers, regions, run.place, nodes, signal);
+    }
     const { nearest, upperNodes } = await orderNodes(run);
     onProgress(0.92);
     await fillLinks(run);

@@ -16,6 +16,9 @@ export interface BuildLayout {
   readonly links: number;
   readonly linkBytes: number;
   readonly linkKeys: number;
+  /** Lists of layer 0 and header of a graph by distance, beside one by inner products; 0: none is made. */
+  readonly nearLinks: number;
+  readonly nearHeader: number;
   readonly upper: number;
   readonly upperBytes: number;
   readonly upperOf: number;
@@ -48,6 +51,8 @@ export function layoutBuild(
     readonly by?: 'SQ8' | 'FP32';
     readonly bits?: number;
     readonly codeStride?: number;
+    /** Links by distance may be wanted, too. */
+    readonly hasNearLinks?: boolean;
   },
   nodes: number,
   lists: number,
@@ -70,6 +75,8 @@ export function layoutBuild(
     header: take(64),
     links: take(linkBytes),
     linkKeys: take(linkBytes),
+    nearLinks: spec.hasNearLinks === true ? take(linkBytes) : 0,
+    nearHeader: spec.hasNearLinks === true ? take(64) : 0,
     codes: take(nodes * codeStride),
     upper: take(upperBytes),
     upperOf: take(nodes * 4),

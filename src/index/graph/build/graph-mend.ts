@@ -16,6 +16,8 @@ export interface MendPlan {
   readonly enough: number;
   /** Most nodes have few links to them: each gets enough, also where a search finds it. */
   readonly areStars: boolean;
+  /** The part of the nodes that have few. */
+  readonly few: number;
 }
 
 export interface MendInput extends CountLinksInput {
@@ -50,7 +52,11 @@ export function graphCountLinks({ place, nodes }: CountLinksInput, context: Buil
   let few = 0;
   for (const count of counts) if (count < FEW_LINKS) few++;
   const areStars = few > nodes * STARS_SHARE;
-  return { areStars, enough: areStars ? Math.min(ENOUGH_IN_STARS, degree) : ENOUGH_LINKS };
+  return {
+    few: few / Math.max(1, nodes),
+    areStars,
+    enough: areStars ? Math.min(ENOUGH_IN_STARS, degree) : ENOUGH_LINKS,
+  };
 }
 
 /**

@@ -3,6 +3,7 @@ import { codeFit } from './code-fit.js';
 import { graphCountLinks, graphMend } from './graph-mend.js';
 import { graphOrder } from './graph-order.js';
 import { graphEncode, graphFill, graphInsert, graphSample } from './graph-tasks.js';
+import { graphMergeLinks } from './merge-links.js';
 import { meetNewRows, rowCopies } from './row-copies.js';
 
 export const graphBuildTasks = {
@@ -12,6 +13,7 @@ export const graphBuildTasks = {
   graphFill,
   graphInsert,
   graphMend,
+  graphMergeLinks,
   graphOrder,
   graphSample,
   meetNewRows,
