@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkWays, parseBytes, parseFolder, parseThreads } from './command-line.js';
+import { addressOf, checkWays, parseBytes, parseFolder, parseOrigin, parseThreads } from './command-line.js';
 
 describe('parseBytes', () => {
   it('reads plain bytes and units of 1024', () => {
@@ -45,9 +45,33 @@ describe('checkWays', () => {
   });
   it('takes whoever has a way to all, or calls nobody', () => {
     checkWays(alone);
-    checkWays({ ...alone, role: ['query-node'] });
+    checkWays({ ...alone, role: ['query-node'], internalPort: 0 });
     checkWays({ ...alone, role: ['proxy'], meta: 'h:1' });
     checkWays({ ...alone, role: ['data-coord'], shared: true });
-    checkWays({ ...alone, role: ['data-node'], peer: { 'root-coord': ['h:1'] } });
+    checkWays({ ...alone, role: ['data-node'], peer: { 'root-coord': ['h:1'] }, internalPort: 1 });
+  });
+  it('refuses roles that nobody can call, and peers that run here', () => {
+    expect(() => checkWays({ ...alone, role: ['query-node'] })).toThrow(
+      '--role query-node has neither a proxy nor a port',
+    );
+    const peer = { 'data-coord': ['h:1'] };
+    expect(() => checkWays({ ...alone, peer })).toThrow('names where data-coord runs, which runs in this');
+    expect(() => checkWays({ role: ['data-coord'], peer, shared: true })).toThrow('leave one of the two out');
+  });
+});
+
+describe('parseOrigin', () => {
+  it('takes what browsers say, and *', () => {
+    const origins = ['*', 'https://app.example', 'http://localhost:3000', 'chrome-extension://abc'];
+    expect(origins.map(parseOrigin)).toEqual(origins);
+    for (const text of ['', 'app.example', 'https://app.example/page', 'https://a b', 'null', 'file:///x'])
+      expect(() => parseOrigin(text), text).toThrow('expected an origin such as https://app.example');
+  });
+});
+
+describe('addressOf', () => {
+  it('is one that clients take', () => {
+    expect(addressOf({ host: '127.0.0.1', port: 1 })).toBe('127.0.0.1:1');
+    expect(addressOf({ host: '::1', port: 1 })).toBe('[::1]:1');
   });
 });

@@ -83,14 +83,27 @@ export function checkWays({
   peer,
   shared,
   meta,
+  internalPort,
 }: {
+  readonly internalPort?: number;
   readonly role?: readonly RoleName[];
   readonly peer: Readonly<Partial<Record<RoleName, readonly string[]>>>;
   readonly shared: boolean;
   readonly meta?: string;
 }): void {
+  const own = Object.keys(peer).find((role) => roles === undefined || roles.some((one) => one === role));
+  if (own !== undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      `--peer ${own} names where ${own} runs, which runs in this process; leave one of the two out`,
+    );
   // Processes on one catalog find each other by their sessions.
   if (roles === undefined || shared || meta !== undefined) return;
+  if (!roles.includes('proxy') && internalPort === undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      `--role ${roles.join(',')} has neither a proxy nor a port by which others could call it; give --internal-port, or --meta, or add proxy`,
+    );
   const called = new Set<RoleName>(roles.flatMap((role) => [...callsOf[role]]));
   const missing = [...called].filter((role) => !roles.includes(role) && peer[role] === undefined);
   if (missing.length === 0) return;
@@ -173,6 +186,20 @@ export function functionsOf(
   providerSettings(value);
   return value;
 }
+
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/\s?#@]+\/?$/i;
+/** A page's origin as browsers say it, or all of them. @throws invalid_parameter */
+export function parseOrigin(text: string): string {
+  if (text === '*' || ORIGIN.test(text)) return text;
+  throw new ElanusError(
+    'invalid_parameter',
+    'expected an origin such as https://app.example, scheme and host and no path, or * for all.',
+  );
+}
+
+/** As clients take it: an IPv6 address stands in brackets. */
+export const addressOf = ({ host, port }: { readonly host: string; readonly port: number }): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);

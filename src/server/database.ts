@@ -12,7 +12,7 @@ import type { Platform } from '#platform/platform.js';
 import { providerEnvironment, providerSettings } from '#platform/providers/provider-settings.js';
 import { type CallerOptions, callerMetadata, LocalTransport } from '#server/in-process/local-transport.js';
 import { servePort } from '#server/in-process/port-calls.js';
-import { checkOpenness, GRPC_THREADS_MAX, isThreadCount, PORT_MAX } from './command-line.js';
+import { addressOf, checkOpenness, GRPC_THREADS_MAX, isThreadCount, PORT_MAX } from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
 import { type RunningNode, startNode } from './node.js';
 import { checkRootPassword } from './root-password.js';
@@ -86,7 +86,7 @@ function databaseOf(node: RunningNode, close: () => Promise<void>): Elanus {
   const ports = new Set<() => void>();
   let closing: Promise<void> | undefined;
   return {
-    address: listener === undefined ? '' : `${listener.host}:${listener.port}`,
+    address: listener === undefined ? '' : addressOf(listener),
     port: listener?.port ?? 0,
     client(options = {}) {
       const transport = new LocalTransport(calls, options);

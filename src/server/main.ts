@@ -10,12 +10,14 @@ import { providerEnvironment } from '#platform/providers/provider-settings.js';
 import { RemoteMetaStore } from '#rpc/meta/remote-meta-store.js';
 import { type RoleName, roleNames } from '#rpc/role-names.js';
 import {
+  addressOf,
   checkOpenness,
   checkSharing,
   checkWays,
   functionsOf,
   parseBytes,
   parseFolder,
+  parseOrigin,
   parsePeer,
   parsePort,
   parseRoles,
@@ -42,6 +44,7 @@ const option =
     }
   };
 const folder = option(parseFolder);
+const origin = option(parseOrigin);
 const port = option(parsePort);
 const roles = option(parseRoles);
 const bytes = option(parseBytes);
@@ -136,7 +139,7 @@ async function start(options: ServeOptions, stop: AbortSignal): Promise<Started>
     },
   );
   const parts = [
-    node.listener && `on ${node.listener.host}:${node.listener.port}`,
+    node.listener && `on ${addressOf(node.listener)}`,
     node.internalListener && `internal 127.0.0.1:${node.internalListener.port}`,
     options.data === undefined ? 'in memory' : `data ${options.data}`,
   ];
@@ -304,7 +307,7 @@ program
   .option(
     '--cors-origin <origin>',
     'web pages that may call REST, such as https://app.example, or * (repeatable)',
-    (origin: string, before: readonly string[]) => [...before, origin],
+    (text: string, before: readonly string[]) => [...before, origin(text)],
     [],
   )
   .option('--auth', 'let in only users with their passwords, and let them do what they were granted', false)

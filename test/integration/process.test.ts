@@ -49,6 +49,8 @@ describe('help and options', () => {
     ['option without its value', ['serve', '--data'], '--data'],
     ['data folder without a name', ['serve', '--data', '', '--port', '0'], 'expected a path'],
     ['log level there is not', ['serve', '--log-level', 'loud'], 'debug, info, warn, error'],
+    ['origin that is none', ['serve', '--cors-origin', 'app.example'], 'expected an origin such as'],
+    ['role that nobody calls', ['serve', '--role', 'query-node'], 'neither a proxy nor a port'],
     ['role that finds no other', ['serve', '--role', 'proxy', '--port', '0'], 'nothing says where they run'],
     ['role there is not', ['serve', '--role', 'chef'], '"chef" is not a role; roles are'],
     ['peer that is none', ['serve', '--peer', 'data-coord'], 'expected ROLE=HOST:PORT'],
