@@ -112,12 +112,10 @@ export class ImportClient {
     await this.#service.manualCompaction(this.#named, this.#context());
   }
 
-  /** Every row, and the time of the read in ms of the oracle. */
-  async rows(): Promise<{ readonly rows: readonly FoundRow[]; readonly atMs: number }> {
-    const queryParams = [
-      { key: 'iterator', value: 'True' },
-      { key: 'limit', value: '16384' },
-    ];
+  /** Every row, and the time of the read in ms of the oracle. @param isNewest as they are in each shard, not as they were at one time */
+  async rows(isNewest = false): Promise<{ readonly rows: readonly FoundRow[]; readonly atMs: number }> {
+    const limit = { key: 'limit', value: '16384' };
+    const queryParams = isNewest ? [limit] : [{ key: 'iterator', value: 'True' }, limit];
     const request = { ...this.#named, expr: 'pk >= 0', outputFields: ['pk', 'note'], queryParams };
     const { fieldsData, sessionTs } = await this.#service.query(request, this.#context());
     const notes = textsOf(fieldsData.find(({ fieldName }) => fieldName === 'note'));

@@ -58,6 +58,19 @@ export class ImportModel {
     if (stranger !== undefined) throw wrong(`key ${stranger} is found, and nothing has brought it`);
   }
 
+  /** For a read without one time: batches are there whole or not at all, as far as their rows do not expire. */
+  checkWhole(found: readonly FoundRow[]): void {
+    const keys = new Set(found.map(({ key }) => key));
+    for (const batch of this.#batches) {
+      const lasting = batch.rows.filter(({ untilMs }) => untilMs === undefined);
+      const missing = lasting.find(({ key }) => !keys.has(key));
+      const seen = lasting.find(({ key }) => keys.has(key));
+      if (seen !== undefined && missing !== undefined)
+        throw wrong(`key ${seen.key} of ${batch.what} is found, key ${missing.key} of it is not`);
+      if (seen !== undefined) this.settle(batch, 'there');
+    }
+  }
+
   /** Takes what it explains out of `versions`. */
   #checkBatch(batch: Batch, versions: Map<number, number>, atMs: number): void {
     const alive = batch.rows.filter(({ untilMs }) => untilMs === undefined || untilMs > atMs);

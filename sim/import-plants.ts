@@ -49,6 +49,14 @@ export const importPlants = {
       'return { segments: await segments.finish(), rowCount: 0n, groupRows: [] };',
     ),
   ),
+  'import-seen-in-part': plant(
+    'a read sees an import in one shard and not in the other, which has not loaded it yet',
+    edit(
+      'roles/proxy/reads/same-imports.js',
+      'answers.some(({ importsSeen }) => importsSeen > until)',
+      'false',
+    ),
+  ),
   'expired-rows-read': plant(
     'rows are read although the time in their field has come',
     edit('segment/expiring-rows.js', 'return this.#timeOf(row) <= micros;', 'return false;'),

@@ -1,10 +1,12 @@
-// An import whose processes die one after the other, wherever it is: between any two steps of its journal, of its files, and of its commit.
+// Imports under trouble: their processes die one after the other, between any two steps of the journal, of the files, and of the commit; and readers
+// look again and again while they commit.
 import { nextFloat } from '#base/random.js';
 import type { Host } from './cluster.js';
 import type { ScenarioParts, UntilReady } from './scenarios.js';
 
 /** Calls take up to so long, so that deaths fall between steps. */
 const STORE_MS = 300;
+const READS = 40;
 const hostsOfAnImport: readonly Host[] = ['coord', 'spare', 'query', 'stream'];
 
 export async function importInterrupted(
@@ -25,6 +27,31 @@ export async function importInterrupted(
     await imports.poll();
   }
   for (const host of hostsOfAnImport) processes[host].troubles.heal();
+  await imports.finish(untilReady);
+  await imports.compare(untilReady);
+}
+
+/** Rows are read again and again while imports commit: in every shard, or in none. Segments are loaded slowly, and now and then a process dies. */
+export async function importReadMeanwhile(
+  { imports, processes, random, timers, workload }: ScenarioParts,
+  untilReady: UntilReady,
+): Promise<void> {
+  await imports.begin(0, untilReady);
+  processes.query.troubles.objects = { refused: 0, lost: 0, delayMs: STORE_MS };
+  await imports.begin(2, untilReady);
+  const deathAt = Math.floor(nextFloat(random) * READS * 2);
+  for (let read = 0; read < READS; read++) {
+    await timers.sleep(nextFloat(random) * 200);
+    if (read === deathAt) {
+      const dying = workload.one(hostsOfAnImport);
+      processes[dying].crash(random, false);
+      processes[dying].start();
+    }
+    if (read % 4 === 3) await imports.poll();
+    if (read % 2 === 0) await imports.lookAtNewest();
+    else await imports.look();
+  }
+  processes.query.troubles.heal();
   await imports.finish(untilReady);
   await imports.compare(untilReady);
 }

@@ -84,11 +84,11 @@ export class Imports {
     if (this.#collection !== 'there') return;
     await untilReady(() => this.#succeeds('load', () => this.#parts.client.load()));
     await untilReady(async () => {
-      const first = await this.#look();
+      const first = await this.look();
       if (first === undefined) return false;
       this.#model.settleQuiet(first);
       const count = await this.#attempt('count', '', () => this.#parts.client.count());
-      const last = count === undefined ? undefined : await this.#look();
+      const last = count === undefined ? undefined : await this.look();
       if (count === undefined || last === undefined) return false;
       const [low, high] = this.#model.countRange(first, last);
       if (!(count >= low && count <= high))
@@ -151,7 +151,8 @@ export class Imports {
     else if (draw < 0.87) await this.#succeeds('flush-imported', () => client.flush());
     else if (draw < 0.89) await this.#succeeds('compact-imported', () => client.compact());
     else if (draw < 0.93) await this.#drop();
-    else await this.#look();
+    else if (draw < 0.97) await this.look();
+    else await this.lookAtNewest();
   }
 
   async #drop(): Promise<void> {
@@ -271,12 +272,18 @@ export class Imports {
   }
 
   /** Reads all rows and compares. @returns the time of the read; undefined: nobody answered */
-  async #look(): Promise<number | undefined> {
+  async look(): Promise<number | undefined> {
     const found = await this.#attempt('look-imported', '', () => this.#parts.client.rows());
     if (found === undefined) return undefined;
     this.#model.checkRead(found.rows, found.atMs);
     this.#nowMs = found.atMs;
     return found.atMs;
+  }
+
+  /** Reads all rows as each shard has them now: an import is seen in all shards or in none. */
+  async lookAtNewest(): Promise<void> {
+    const found = await this.#attempt('look-at-newest', '', () => this.#parts.client.rows(true));
+    if (found !== undefined) this.#model.checkWhole(found.rows);
   }
 
   async #succeeds(name: string, call: () => Promise<void>): Promise<boolean> {

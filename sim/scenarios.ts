@@ -10,7 +10,7 @@ import { type Host, hosts, type SimProcess } from './cluster.js';
 import { partitionNames } from './collection-spec.js';
 import { compactedUnderWrites, iteratedWhileCompacted } from './compaction-scenarios.js';
 import type { Definitions } from './definitions.js';
-import { importInterrupted } from './import-scenarios.js';
+import { importInterrupted, importReadMeanwhile } from './import-scenarios.js';
 import type { Imports } from './imports.js';
 import type { Names } from './names.js';
 import { changedOverFailOver } from './names-scenario.js';
@@ -226,6 +226,7 @@ export class Scenarios {
     'iterated-while-compacted': (collection, untilReady) =>
       iteratedWhileCompacted(this.#parts, collection, untilReady),
     'import-interrupted': (_collection, untilReady) => importInterrupted(this.#parts, untilReady),
+    'import-read-meanwhile': (_collection, untilReady) => importReadMeanwhile(this.#parts, untilReady),
     'changed-over-fail-over': (_collection, untilReady) => changedOverFailOver(this.#parts, untilReady),
     'released-too-late': (collection, untilReady) => releasedTooLate(this.#parts, collection, untilReady),
     'truncated-then-killed': (collection, untilReady) =>

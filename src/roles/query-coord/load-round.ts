@@ -35,6 +35,11 @@ export async function serveRound(
   const { collection } = await peers.definitions.describeCollection({ id: collectionId });
   if (collection === undefined)
     throw new ElanusError('internal', 'describeCollection answered without a collection');
+  // A listing has each import whole, in all shards, or not at all.
+  const importsUntil = [...segments, ...replaced].reduce(
+    (newest, { commitTimestamp }) => (commitTimestamp > newest ? commitTimestamp : newest),
+    0n,
+  );
   const channelOf = new Map(channels.map((channel) => [channel.vchannel, channel]));
   const partitionIds =
     scope.kind === 'collection'
@@ -77,6 +82,7 @@ export async function serveRound(
       replaced: [...choice.replaced, ...replaced.filter(isGone)].map(
         ({ id, partitionId, readableFrom, compactedTo }) => ({ id, partitionId, readableFrom, compactedTo }),
       ),
+      importsUntil,
       readableFrom: channel?.readableFrom ?? 0n,
     });
     await peers.streamingNode.syncTarget(target);

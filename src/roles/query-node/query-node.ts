@@ -364,7 +364,7 @@ export class QueryNode {
       const segments = this.#wanted(segmentIds);
       for (const segment of segments) this.#touch(segment);
       const found = await termStatistics(segments, request, readTimestamp, signal);
-      return statisticsAnswer(found, { readTimestamp, imports: 0n });
+      return statisticsAnswer(found, readTimestamp);
     },
     retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }, context) => {
       const reading = this.#readFilter(segmentIds, retrieve?.textFilter, context);

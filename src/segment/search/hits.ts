@@ -67,6 +67,9 @@ class HitsMessage implements ShardSearchResponse {
   readonly searchedRows: bigint;
   readonly recall: number;
   readonly plans: ShardSearchResponse['plans'];
+  /** The shard says what of imports was read. */
+  importsKnown = 0n;
+  importsSeen = 0n;
 
   constructor(hits: Hits, readTimestamp: bigint, { searchedRows, recall, plans }: WireReport) {
     this.hits = hits;

@@ -112,12 +112,13 @@ export const statisticsOf = ({ rows, totalLength, frequencies }: TermStatisticsR
 
 export const statisticsAnswer = (
   { rows, totalLength, frequencies }: RowsAndTerms,
-  { readTimestamp, imports }: { readonly readTimestamp: bigint; readonly imports: bigint },
+  readTimestamp: bigint,
 ): TermStatisticsResponse => ({
   status: undefined,
   rows,
   totalLength,
   frequencies: bytesView(frequencies),
   readTimestamp,
-  imports,
+  importsKnown: 0n,
+  importsSeen: 0n,
 });

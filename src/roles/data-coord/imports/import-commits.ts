@@ -1,6 +1,6 @@
 // How import jobs end well or badly: the commit of what their tasks wrote, also when a client asks for it, and what goes when nothing comes of it.
 // Every decision reads the job again under the lock of its collection: whoever is late finds another state.
-import { KeyedMutex } from '#base/async.js';
+import { deferred, KeyedMutex } from '#base/async.js';
 import { catalogBackOff, longerPause } from '#base/back-off.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { commitsByItself } from '#model/imports/import-options.js';
@@ -46,6 +46,11 @@ export class ImportCommits {
    * between, or the catalog would name manifests of another time, or of files that are gone.
    */
   readonly #perJob = new KeyedMutex();
+  /**
+   * Held from the time of a commit until the job has ended: imports of a collection become visible in the order of their times, by which shards say
+   * which of them they know.
+   */
+  readonly #inOrder = new KeyedMutex();
   readonly #settling = new Set<Promise<void>>();
 
   constructor(parts: ImportJobsParts, closing: AbortSignal) {
@@ -81,16 +86,27 @@ export class ImportCommits {
             ? `import job ${jobId} is ${job.state}, expected one that is uncommitted; commit it once its state is Uncommitted`
             : `import job ${jobId} commits by itself, expected one with the option auto_commit false; wait until it is Completed`,
         );
-      try {
-        await this.commit(job);
-      } finally {
-        // Also after a commit whose outcome got lost. The client does not wait for the second record: it asks until the job is completed.
-        const settling = this.settle(jobId, [], '').finally(() => {
+      const committing = deferred<void>();
+      // Also after a commit whose outcome got lost. The client does not wait for the second record: it asks until the job is completed.
+      const settling = this.#inOrder
+        .run(String(job.collectionId), async () => {
+          await this.#commit(job).then(committing.resolve, committing.reject);
+          await this.settle(jobId, [], '');
+        })
+        .finally(() => {
           this.#settling.delete(settling);
           this.#parts.waits.end(jobId);
         });
-        this.#settling.add(settling);
-      }
+      this.#settling.add(settling);
+      await committing.promise;
+    });
+  }
+
+  /** Brings a job that commits by itself to its end, well or badly. @param written goes when it does not complete */
+  commitToEnd(job: ImportingJob, written: readonly SegmentRecord[]): Promise<void> {
+    return this.#inOrder.run(String(job.collectionId), async () => {
+      const reason = await this.#commit(job).then(() => '', messageOf);
+      await this.settle(job.id, written, reason);
     });
   }
 
@@ -103,7 +119,7 @@ export class ImportCommits {
   }
 
   /** From here the job ends well, unless what it is for is dropped. */
-  async commit({ id, tasks, schema }: ImportingJob | UncommittedJob): Promise<void> {
+  async #commit({ id, tasks, schema }: ImportingJob | UncommittedJob): Promise<void> {
     const { catalog, orphans, peers, platform, waits } = this.#parts;
     waits.note(id, 'its segments to become part of the catalog');
     // The commit timestamp is the time at which every row counts as written: deletes before it do not touch them, later ones do.

@@ -212,7 +212,7 @@ export class ImportJobs {
       for (const [index, { isDone }] of (job?.tasks ?? []).entries())
         if (job !== undefined && !isDone) job = await this.#runTask(job, index, { signal, note });
       if (job !== undefined && (await this.#commits.waits(id))) return;
-      if (job !== undefined) await this.#commits.commit(job);
+      if (job !== undefined) return await this.#commits.commitToEnd(job, [...written.values()]);
     } catch (error) {
       reason = messageOf(error);
     }

@@ -1,5 +1,6 @@
 // Imports in two phases: all is written and nothing is seen until a client commits or aborts the job, whatever dies meanwhile.
 import { describe, expect, it } from 'vitest';
+import { deferred } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
 import type { ImportFilesRequest } from '#proto/elanus/roles.js';
 import { manifestKey, readManifest } from '#segment/files/manifest.js';
@@ -129,6 +130,42 @@ describe('an import in two phases', () => {
     expect(segments.map(({ commitTimestamp }) => commitTimestamp)).toEqual([
       manifest.segment?.commitTimestamp,
     ]);
+  });
+
+  it('become visible in the order of their times, also when the first one takes longer', async () => {
+    const idOf = (jobId: bigint): bigint => 5000n + jobId;
+    const manifestOf = (jobId: bigint): string =>
+      manifestKey({ collectionId: COLLECTION, partitionId: 70n, segmentId: idOf(jobId) });
+    const running = await begun(async ({ job }) => {
+      const id = job?.id ?? 0n;
+      const key = `insert_log/7/70/${idOf(id)}/0/1`;
+      await running.platform.objectStore.put(key, [new Uint8Array(1)]);
+      const files = [{ key, bytes: 1n, crc32: 0, fieldIds: [100n], rowCount: 10n }];
+      const written = segment(idOf(id), { state: 'importing', files, manifestKey: manifestOf(id) });
+      return { segments: [written], rowCount: 10n, groupRows: [10n] };
+    });
+    const { registry, run, cluster, platform } = running;
+    for (const id of [1n, 2n]) await run(running.calls.importV2(order(id, twoPhase)));
+    await cluster.world.advance(100);
+    const slow = deferred<void>();
+    const put = platform.objectStore.put.bind(platform.objectStore);
+    Object.assign(platform.objectStore, {
+      put: async (...[key, bytes]: Parameters<typeof put>) => {
+        if (key === manifestOf(1n)) await slow.promise;
+        return put(key, bytes);
+      },
+    });
+    const commits = [1n, 2n].map((jobId) => registry.commitImport({ jobId }));
+    await cluster.world.advance(1000);
+    expect(await flushedOf(running)).toEqual([]);
+    slow.resolve();
+    await run(Promise.all(commits));
+    await cluster.world.advance(100);
+    const { segments } = await run(registry.listSegments({ collectionId: COLLECTION }));
+    const timeOf = (jobId: bigint): bigint =>
+      segments.find(({ id }) => id === idOf(jobId))?.commitTimestamp ?? 0n;
+    expect(timeOf(1n)).toBeGreaterThan(0n);
+    expect(timeOf(2n)).toBeGreaterThan(timeOf(1n));
   });
 
   it('of a commit and an abort at once one wins, and is right', async () => {

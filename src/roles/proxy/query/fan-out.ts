@@ -3,6 +3,7 @@ import type { CallContext } from '#platform/transport.js';
 import type { ShardRetrieveRequest, ShardRetrieveResponse } from '#proto/elanus/roles.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { expiryOf } from '#roles/proxy/reads/read-scope.js';
+import { askAlike } from '#roles/proxy/reads/same-imports.js';
 import { whole } from '#rpc/service.js';
 import { aggregationOf } from './aggregate-answer.js';
 import type { CheckedQuery } from './query-request.js';
@@ -14,30 +15,29 @@ export function retrieveFromShards(
   context: CallContext,
 ): Promise<ShardRetrieveResponse[]> {
   const { scope, output } = query;
-  return Promise.all(
-    scope.collection.record.vchannels.map((vchannel) =>
-      streamingNode.retrieve(
-        whole<ShardRetrieveRequest>({
-          vchannel,
-          partitionIds: scope.partitionIds,
-          loadedOnly: scope.loadedOnly,
-          ...query.filter.forShards,
-          guaranteeTimestamp: query.guaranteeTimestamp,
-          countOnly: output.isCount,
-          limit: BigInt(query.rowsMax ?? 0),
-          fieldIds: query.isPaged ? [] : [...output.fieldIds],
-          withAddresses: query.isPaged,
-          atGuarantee: query.isIterator,
-          isPage: query.isIterator,
-          orderBy: query.orderBy,
-          aggregation: query.aggregates && aggregationOf(query.aggregates),
-          ignoreGrowing: query.ignoreGrowing,
-          explain: query.explain,
-          schemaVersion: scope.collection.schema.version,
-          ...expiryOf(scope, query.isIterator ? query.guaranteeTimestamp : 0n),
-        }),
-        context,
-      ),
+  return askAlike(scope.collection.record.vchannels, (vchannel, _shard, importsUntil) =>
+    streamingNode.retrieve(
+      whole<ShardRetrieveRequest>({
+        vchannel,
+        importsUntil,
+        partitionIds: scope.partitionIds,
+        loadedOnly: scope.loadedOnly,
+        ...query.filter.forShards,
+        guaranteeTimestamp: query.guaranteeTimestamp,
+        countOnly: output.isCount,
+        limit: BigInt(query.rowsMax ?? 0),
+        fieldIds: query.isPaged ? [] : [...output.fieldIds],
+        withAddresses: query.isPaged,
+        atGuarantee: query.isIterator,
+        isPage: query.isIterator,
+        orderBy: query.orderBy,
+        aggregation: query.aggregates && aggregationOf(query.aggregates),
+        ignoreGrowing: query.ignoreGrowing,
+        explain: query.explain,
+        schemaVersion: scope.collection.schema.version,
+        ...expiryOf(scope, query.isIterator ? query.guaranteeTimestamp : 0n),
+      }),
+      context,
     ),
   );
 }

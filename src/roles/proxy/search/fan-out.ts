@@ -3,6 +3,7 @@ import type { CallContext } from '#platform/transport.js';
 import type { ShardSearchRequest, ShardSearchResponse } from '#proto/elanus/roles.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { expiryOf } from '#roles/proxy/reads/read-scope.js';
+import { askAlike } from '#roles/proxy/reads/same-imports.js';
 import { whole } from '#rpc/service.js';
 import type { CheckedSearch } from './search-request.js';
 
@@ -13,20 +14,26 @@ export function searchShards(
   context: CallContext,
 ): Promise<ShardSearchResponse[]> {
   const { vchannels } = search.scope.collection.record;
-  return Promise.all(
-    vchannels.map((vchannel, shard) => searchShard(parts, search, shard, vchannel, context)),
+  return askAlike(vchannels, (vchannel, shard, importsUntil) =>
+    parts.streamingNode.search(shardRequest(vchannel, search, shard, importsUntil), context),
   );
 }
 
+/** Where there is one. */
 export const searchShard = (
   { streamingNode }: Pick<ProxyParts, 'streamingNode'>,
   search: CheckedSearch,
-  shard: number,
   vchannel: string,
   context: CallContext,
-): Promise<ShardSearchResponse> => streamingNode.search(shardRequest(vchannel, search, shard), context);
+): Promise<ShardSearchResponse> =>
+  streamingNode.search(shardRequest(vchannel, search, 0, undefined), context);
 
-function shardRequest(vchannel: string, search: CheckedSearch, shard: number): ShardSearchRequest {
+function shardRequest(
+  vchannel: string,
+  search: CheckedSearch,
+  shard: number,
+  importsUntil: bigint | undefined,
+): ShardSearchRequest {
   const pinned = search.pinned[shard];
   const { scope, plan, toShards, range } = search;
   const { params } = plan;
@@ -63,6 +70,6 @@ function shardRequest(vchannel: string, search: CheckedSearch, shard: number): S
     excludedRows: toShards.excludedRows,
     bm25: search.words?.bm25,
     statisticsTimestamp: search.words?.countedAt[shard]?.time ?? 0n,
-    statisticsImports: search.words?.countedAt[shard]?.imports ?? 0n,
+    importsUntil: importsUntil ?? search.words?.countedAt[shard]?.importsUntil,
   });
 }

@@ -18,7 +18,7 @@ export async function findHits(
   const [only] = vchannels;
   // Most collections have one shard: its answer is merged already, and there is nobody to wait for beside it.
   if (only !== undefined && vchannels.length === 1) {
-    const answer = await searchShard(parts, search, 0, only, context);
+    const answer = await searchShard(parts, search, only, context);
     return { answers: [answer], hits: decodeHits(answer) };
   }
   const answers = await searchShards(parts, search, context);

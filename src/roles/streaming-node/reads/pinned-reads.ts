@@ -4,6 +4,7 @@
 import { LazyMap, noMembers } from '#base/maps/lazy-map.js';
 import type { AskedExpiry } from '#base/read-time.js';
 import type { Clock } from '#platform/time.js';
+import { earlier } from './imports-seen.js';
 import { rowsGone } from './readable-from.js';
 
 /** A client that does not ask for the next page within this time finds its rows as they are, or not any more, in ms. */
@@ -17,8 +18,8 @@ export interface PinnedPage {
   /** Those that were loaded then; else the client named them. */
   readonly loadedOnly: boolean;
   readonly expiry: AskedExpiry;
-  /** See LiveImports. */
-  readonly imports: bigint;
+  /** Until when it saw imports: see imports-seen.ts. */
+  readonly importsUntil: bigint;
 }
 
 interface Lease {
@@ -40,7 +41,7 @@ export class PinnedReads {
 
   /** @param page left out: the read is none of an iterator @returns what the first page of that time read */
   note(readTimestamp: bigint, page?: PinnedPage): PinnedPage | undefined {
-    const first = this.#leases.get(readTimestamp)?.page ?? (page && this.#shared(page));
+    const first = firstOf(this.#leases.get(readTimestamp)?.page, page && this.#shared(page));
     this.#leases.delete(readTimestamp);
     this.#leases.set(readTimestamp, { endMs: this.#clock.monotonic() + LEASE_MS, page: first });
     this.#forgetEnded();
@@ -69,6 +70,12 @@ export class PinnedReads {
     return false;
   }
 }
+
+/** The first page may be asked for again without an import that another shard does not know. */
+const firstOf = (before: PinnedPage | undefined, page: PinnedPage | undefined): PinnedPage | undefined =>
+  before === undefined || page === undefined
+    ? (before ?? page)
+    : { ...before, importsUntil: earlier(before.importsUntil, page.importsUntil) };
 
 /**
  * That a page can read what the first one did.

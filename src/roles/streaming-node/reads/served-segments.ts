@@ -18,7 +18,7 @@ import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { encodeDeletes, type ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
 import { backgroundContext } from '#rpc/service.js';
 import { type HeldBack, heldBack } from './handover.js';
-import { LiveImports } from './live-imports.js';
+import { knownImports } from './imports-seen.js';
 import { checkCovered, type PinnedPage, PinnedReads } from './pinned-reads.js';
 import { ReadableFrom, rowsGone } from './readable-from.js';
 import { SegmentLoads } from './segment-loads.js';
@@ -53,7 +53,7 @@ export class ServedSegments {
   #left: ReadonlySet<bigint> = noMembers;
   /** Where everything of a segment was deleted reads at an earlier time would miss it. */
   readonly #readableFrom = new ReadableFrom();
-  readonly #imports = new LiveImports();
+  #importsKnown = 0n;
   /** Query-nodes are being asked to let these go, or load with these deletes. */
   readonly #passing = new LazySet<bigint>();
   readonly #syncing = new Mutex();
@@ -84,6 +84,7 @@ export class ServedSegments {
 
   #servePartitions(ids: readonly bigint[] | undefined): void {
     this.#partitions.ids = ids;
+    if (ids === undefined) this.#importsKnown = 0n;
     this.#parts.onSettling?.();
   }
 
@@ -148,18 +149,25 @@ export class ServedSegments {
     return this.#state.served.get(id)?.record;
   }
 
-  /** See LiveImports. */
-  get importsRevision(): bigint {
-    return this.#imports.revision;
+  /** See imports-seen.ts. */
+  get importsKnown(): bigint {
+    return this.#importsKnown;
   }
 
-  /** Segments of the partitions that are ready. @param imports without those that came after it; undefined: all */
-  readyIn(partitions: ReadonlySet<bigint>, imports: bigint | undefined): bigint[] {
-    const ids: bigint[] = [];
-    for (const [id, { record, isLive }] of this.#state.served)
-      if (isLive && partitions.has(record.partitionId))
-        if (imports === undefined || !this.#imports.isLater(id, imports)) ids.push(id);
-    return ids;
+  /** Segments of the partitions that are ready, without imports after that time. */
+  readyIn(
+    partitions: ReadonlySet<bigint>,
+    importsUntil: bigint,
+  ): { readonly sealedIds: readonly bigint[]; readonly importsSeen: bigint } {
+    const sealedIds: bigint[] = [];
+    let importsSeen = 0n;
+    for (const [id, { record, isLive }] of this.#state.served) {
+      const at = record.commitTimestamp;
+      if (!isLive || at > importsUntil || !partitions.has(record.partitionId)) continue;
+      if (at > importsSeen) importsSeen = at;
+      sealedIds.push(id);
+    }
+    return { sealedIds, importsSeen };
   }
 
   /** Called by the writer before a delete becomes visible here. */
@@ -334,19 +342,11 @@ export class ServedSegments {
     const targetIds = new Set(request.segments.map(({ segment }) => segment?.id));
     const { sources, heirs } = this.#heldBack(request, missing);
     const gone = [...this.#state.served.keys()].filter((id) => !targetIds.has(id) && !sources.has(id));
-    const imported: bigint[] = [];
     for (const [id, served] of this.#state.served)
-      if (targetIds.has(id) && served.waiting === undefined && !heirs.has(id)) {
-        if (!served.isLive && served.record.commitTimestamp !== 0n) imported.push(id);
-        served.isLive = true;
-      }
-    const now = this.#parts.shard.readTimestamp;
-    if (this.isLoaded) this.#imports.add(imported, now);
-    else this.#imports.begin(now);
-    for (const id of gone) {
-      this.#state.served.delete(id);
-      this.#imports.remove(id);
-    }
+      if (targetIds.has(id) && served.waiting === undefined && !heirs.has(id)) served.isLive = true;
+    for (const id of gone) this.#state.served.delete(id);
+    const known = knownImports(request, this.#state);
+    if (known > this.#importsKnown) this.#importsKnown = known;
     const { replaced } = this.#state;
     this.#readableFrom.note({ replaced, held: sources, gone, channelFrom: request.readableFrom });
     this.#left = settledSet(

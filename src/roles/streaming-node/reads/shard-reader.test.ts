@@ -256,6 +256,6 @@ test('a read of several steps goes on with the imports that it began with', asyn
   expect(await found()).toEqual([1n]);
   expect(await keysOf(page)).toEqual([]);
   expect(await keysOf({ ...page, guaranteeTimestamp: 16n })).toEqual([1n]);
-  const behindCount = { statisticsTimestamp: counted.readTimestamp, statisticsImports: counted.imports };
+  const behindCount = { statisticsTimestamp: counted.readTimestamp, importsUntil: counted.importsKnown };
   expect(await keysOf(behindCount)).toEqual([]);
 });

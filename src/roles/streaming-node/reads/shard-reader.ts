@@ -35,6 +35,7 @@ import {
   statisticsOf,
   termStatistics,
 } from '#segment/terms/term-statistics.js';
+import { earlier } from './imports-seen.js';
 import type { PinnedPage } from './pinned-reads.js';
 import type { ServedSegmentsParts } from './served-segment.js';
 import { ServedSegments } from './served-segments.js';
@@ -53,7 +54,7 @@ type Wanted = Pick<
   ShardSearchRequest,
   'partitionIds' | 'loadedOnly' | 'guaranteeTimestamp' | 'ignoreGrowing' | keyof AskedExpiry
 > & { readonly atGuarantee?: boolean; readonly isPage?: boolean } & Partial<
-    Pick<ShardSearchRequest, 'statisticsTimestamp' | 'statisticsImports'>
+    Pick<ShardSearchRequest, 'statisticsTimestamp' | 'importsUntil'>
   >;
 
 export class ShardReader {
@@ -151,14 +152,11 @@ export class ShardReader {
     const partitions = page?.loadedOnly === true ? page.partitions : loaded;
     const expiry = page?.expiry;
     const readTimestamp = readTimeOf(wanted, shard.readTimestamp);
-    const imports = page?.imports ?? (wanted.statisticsImports || undefined);
-    const ready = this.#served.readyIn(partitions, imports);
-    const seen = { expiry, imports: imports ?? this.#served.importsRevision };
+    const importsKnown = earlier(page?.importsUntil ?? this.#served.importsKnown, wanted.importsUntil);
     // Imported rows count as written at their commit, and a read of the newest state sees them once they are served.
-    const sealedIds =
-      wanted.atGuarantee === true
-        ? ready.filter((id) => (this.#served.recordOf(id)?.commitTimestamp ?? 0n) <= readTimestamp)
-        : ready;
+    const until = wanted.atGuarantee === true ? earlier(importsKnown, readTimestamp) : importsKnown;
+    const { sealedIds, importsSeen } = this.#served.readyIn(partitions, until);
+    const seen = { expiry, importsKnown, importsSeen };
     const growing: ReadableSegment[] = [];
     if (wanted.ignoreGrowing) return { readTimestamp, growing, sealedIds, ...seen };
     for (const { id, partitionId, data } of shard.segments.values())
@@ -171,7 +169,8 @@ export class ShardReader {
     const { guaranteeTimestamp, isPage = false, loadedOnly } = wanted;
     const { expiredUntil, expiryField, expiryMicros } = wanted;
     const expiry = { expiredUntil, expiryField, expiryMicros };
-    const page = { partitions, loadedOnly, expiry, imports: this.#served.importsRevision };
+    const importsUntil = earlier(this.#served.importsKnown, wanted.importsUntil);
+    const page = { partitions, loadedOnly, expiry, importsUntil };
     return this.#served.pin(guaranteeTimestamp, partitions, isPage ? page : undefined);
   }
 
@@ -179,13 +178,13 @@ export class ShardReader {
     const seen = this.#view(request, context);
     const view = seen instanceof Promise ? await seen : seen;
     for (const { data } of view.growing) indexGrowing(this.#parts.platform, data, this.#served.indexes);
-    return await this.#reading().search.run(asSeen(request, view), view, context);
+    return counted(await this.#reading().search.run(asSeen(request, view), view, context), view);
   }
 
   async retrieve(request: ShardRetrieveRequest, context: CallContext): Promise<ShardRetrieveResponse> {
     const seen = this.#view(request, context);
     const view = seen instanceof Promise ? await seen : seen;
-    return await this.#reading().retrieve.run(asSeen(request, view), view, context);
+    return counted(await this.#reading().retrieve.run(asSeen(request, view), view, context), view);
   }
 
   /** Counts words in both parts at one time: a search that names this time sees the rows that were counted. */
@@ -200,7 +199,7 @@ export class ShardReader {
       sealedIds.length === 0 ? undefined : this.#sealedStatistics(asked, sealedIds, readTimestamp, context);
     const here = termStatistics(growing, asked, readTimestamp, context.signal);
     const both = await Promise.all([here, sealed]);
-    return statisticsAnswer(addedUp(both.flatMap((one) => one ?? [])), view);
+    return counted(statisticsAnswer(addedUp(both.flatMap((one) => one ?? [])), readTimestamp), view);
   }
 
   async #sealedStatistics(
@@ -253,6 +252,16 @@ export class ShardReader {
     for (const [index, at] of [...here, ...there].entries()) order[at] = index;
     return fetched(gather(concatBatches([local, remote.rows]), order));
   }
+}
+
+/** The answer is this call's own. It is not spread: see HitsMessage. */
+function counted<Answer extends Pick<ShardSearchResponse, 'importsKnown' | 'importsSeen'>>(
+  answer: Answer,
+  { importsKnown, importsSeen }: ShardView,
+): Answer {
+  answer.importsKnown = importsKnown;
+  answer.importsSeen = importsSeen;
+  return answer;
 }
 
 /** A page asks for what the first one asked for. */

@@ -12,8 +12,10 @@ export interface ShardView {
   readonly readTimestamp: bigint;
   readonly growing: readonly ReadableSegment[];
   readonly sealedIds: readonly bigint[];
-  /** The imports that it sees, those until this revision: see LiveImports. */
-  readonly imports: bigint;
+  /** It sees every import that was committed until then, and none that came later: see imports-seen.ts. */
+  readonly importsKnown: bigint;
+  /** The newest commit of those of which it sees rows. */
+  readonly importsSeen: bigint;
   /** What had expired for the first page of an iterator; undefined: the request says it. */
   readonly expiry: AskedExpiry | undefined;
 }

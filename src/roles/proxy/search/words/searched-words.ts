@@ -8,6 +8,7 @@ import type { Pace } from '#platform/pace.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { expiryOf } from '#roles/proxy/reads/read-scope.js';
+import { askAlike } from '#roles/proxy/reads/same-imports.js';
 import type { CheckedSearch } from '#roles/proxy/search/search-request.js';
 import { addedUp, type RowsAndTerms, statisticsOf } from '#segment/terms/term-statistics.js';
 import type { CountedAt, WordsPlan } from './words-plan.js';
@@ -66,29 +67,28 @@ async function askShards(
 ): Promise<{ readonly statistics: RowsAndTerms; readonly countedAt: readonly CountedAt[] }> {
   const { atGuarantee } = toShards;
   const { record, schema } = scope.collection;
-  const answers = await Promise.all(
-    record.vchannels.map((vchannel) =>
-      streamingNode.termStatistics(
-        {
-          vchannel,
-          // All that is loaded counts, whatever partitions are searched: a word is as rare as it is in the collection.
-          partitionIds: scope.loadedOnly ? scope.partitionIds : [],
-          loadedOnly: true,
-          fieldId: plan.params.annsField.fieldID,
-          terms: bytesView(terms),
-          guaranteeTimestamp,
-          ignoreGrowing: plan.params.ignoreGrowing,
-          atGuarantee,
-          schemaVersion: schema.version,
-          ...expiryOf(scope, atGuarantee ? guaranteeTimestamp : 0n),
-        },
-        context,
-      ),
+  const answers = await askAlike(record.vchannels, (vchannel, _shard, importsUntil) =>
+    streamingNode.termStatistics(
+      {
+        vchannel,
+        importsUntil,
+        // All that is loaded counts, whatever partitions are searched: a word is as rare as it is in the collection.
+        partitionIds: scope.loadedOnly ? scope.partitionIds : [],
+        loadedOnly: true,
+        fieldId: plan.params.annsField.fieldID,
+        terms: bytesView(terms),
+        guaranteeTimestamp,
+        ignoreGrowing: plan.params.ignoreGrowing,
+        atGuarantee,
+        schemaVersion: schema.version,
+        ...expiryOf(scope, atGuarantee ? guaranteeTimestamp : 0n),
+      },
+      context,
     ),
   );
   return {
     statistics: addedUp(answers.map(statisticsOf)),
-    countedAt: answers.map(({ readTimestamp: time, imports }) => ({ time, imports })),
+    countedAt: answers.map(({ readTimestamp: time, importsKnown: importsUntil }) => ({ time, importsUntil })),
   };
 }
 

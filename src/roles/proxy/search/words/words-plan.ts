@@ -16,7 +16,7 @@ export interface WordsPlan {
 /** Where in the life of a shard its words were counted: its search sees the same rows. */
 export interface CountedAt {
   readonly time: bigint;
-  readonly imports: bigint;
+  readonly importsUntil: bigint;
 }
 
 export interface SearchedWords {
