@@ -16,6 +16,8 @@ export const errorSpecs = {
   /** Refused at the door, before any handler: the process may have been taken for dead. */
   session_suspended: { code: 1, legacy: 56, retry: 'same_request' },
   service_unavailable: { code: 2, legacy: 1, retry: 'same_request' },
+  /** A shard that could not apply a record of its log: until its process starts again nobody serves it, and nobody else will. */
+  shard_stopped: { code: 2, legacy: 1, retry: 'never' },
   memory_limit: { code: 3, legacy: 52, retry: 'never' },
   queue_full: { code: 4, legacy: 1, retry: 'same_request' },
   internal: { code: 5, legacy: 1, retry: 'never' },

@@ -107,6 +107,44 @@ test('it says which nodes run a role, as far as they have answered', async () =>
   expect(directory.of('streaming-node')).toContainEqual({ serverId: 22n, address: 'two:7000', epoch: 1 });
 });
 
+test('a call at an address goes again when the owner that had it was replaced there, one that writes rows does not', async () => {
+  const cluster = simulatedCluster(9);
+  const counts = { seals: 0, appends: 0 };
+  const fenced = () => new ElanusError('wal_fenced', 'a newer owner has the log');
+  await cluster.world.runUntil(
+    openMemoryPlatform({ cluster, host: 'one' }).transport.listen({
+      ...{ host: 'one', port: PORT, receiveBytesMax: 1 << 20, sendBytesMax: 1 << 20 },
+      methods: new Map([
+        ...wireMethods(ProcessDefinition, {
+          handshake: async ({ role }) => ({
+            ...{ serverId: 11n, role, stateCode: 1, protocolVersion: PROTOCOL_VERSION },
+          }),
+        }),
+        ...wireMethods(StreamingNodeDefinition, {
+          sealChannel: async () => {
+            if (++counts.seals < 3) throw fenced();
+            return { segmentIds: [5n] };
+          },
+          append: async () => {
+            counts.appends++;
+            throw fenced();
+          },
+        }),
+      ]),
+    }),
+  );
+  const platform = openMemoryPlatform({ cluster, host: 'here' });
+  const directory = new RoleDirectory(platform, { peers: { 'streaming-node': 'one:7000' } }, 99n);
+  const node = directory.client(StreamingNodeDefinition);
+  const vchannel = 'dml_0_7v0';
+  expect((await cluster.world.runUntil(node.sealChannel({ vchannel }))).segmentIds).toEqual([5n]);
+  expect(counts.seals).toBe(3);
+  await expect(cluster.world.runUntil(node.append({ vchannel }))).rejects.toMatchObject({
+    key: 'wal_fenced',
+  });
+  expect(counts.appends).toBe(1);
+});
+
 test('a channel that nobody owns is not available', async () => {
   const { state, run, node } = await world();
   state.owner = 0n;

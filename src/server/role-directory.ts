@@ -207,13 +207,33 @@ export class RoleDirectory implements RoleNodes {
         throw new ElanusError('unsupported', `${definition.fullName} has no method ${key}`);
       return method(request, context);
     };
-    try {
+    const send = (): Promise<unknown> => {
       const targets = this.#targets(definition);
       const [only] = targets;
       if (only !== undefined && targets.length === 1) return invoke(only);
       return this.#sent(definition, key, targets, request, context);
+    };
+    try {
+      const isElsewhere = !this.#local.has(definition.fullName);
+      const mayMeetFence = isElsewhere && againOf(definition.fullName, key) === 'same';
+      return mayMeetFence ? this.#pastFence(send, context) : send();
     } catch (error) {
       return Promise.reject(error);
+    }
+  }
+
+  /** The owner of a log that was replaced at its address hears of it when it writes: the one that has the address by then carries the call out. */
+  async #pastFence(send: () => Promise<unknown>, context: CallContext | undefined): Promise<unknown> {
+    const { clock, timers } = this.#platform;
+    const deadlineMs = (context?.deadlineMs ?? clock.now() + FOUND_MS_MAX) - ANSWER_MS;
+    for (;;) {
+      try {
+        return await send();
+      } catch (error) {
+        const isFenced = error instanceof ElanusError && error.key === 'wal_fenced';
+        if (!isFenced || clock.now() + AGAIN_MS >= deadlineMs) throw error;
+      }
+      await timers.sleep(AGAIN_MS, context?.signal);
     }
   }
 

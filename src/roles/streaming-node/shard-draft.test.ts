@@ -257,9 +257,9 @@ describe('a record that cannot be applied', () => {
       /record 3 of its log could not be applied \(planted\).*restart the server/,
     );
     await expect(run(submit(broken, write([[1n, rows(3n)]])))).rejects.toMatchObject({
-      key: 'service_unavailable',
+      key: 'shard_stopped',
     });
-    await expect(run(broken.awaitCheckpoint(99n))).rejects.toMatchObject({ key: 'service_unavailable' });
+    await expect(run(broken.awaitCheckpoint(99n))).rejects.toMatchObject({ key: 'shard_stopped' });
     expect(await settled(submit(sound, write([[1n, rows(6n)]])))).toEqual(['fulfilled']);
     // What was sealed before may still be committed; the record itself never leaves the log.
     const sealed = [...broken.segments.values()].filter(({ state }) => state === 'sealed');

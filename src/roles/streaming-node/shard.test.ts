@@ -63,7 +63,7 @@ test('a record that cannot be applied stops the shard: no reads, no later record
   shard.forget(1n);
   await write(20n, { inserts: [{ segmentId: 2n, rows: { rowCount: 1, columns: [] } }] });
   expect(shard.failure).toMatchObject({
-    key: 'service_unavailable',
+    key: 'shard_stopped',
     message: expect.stringContaining('record 2'),
   });
   await write(30n, { inserts: [insert(3n, 3n)] });

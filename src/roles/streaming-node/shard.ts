@@ -197,7 +197,7 @@ export class Shard {
       const what =
         'its rows are safe in the log, but can neither be read nor written; restart the server, with more memory if it lacked some';
       this.#failure = {
-        error: new ElanusError('service_unavailable', `${why}; ${what}`, { cause: error }),
+        error: new ElanusError('shard_stopped', `${why}; ${what}`, { cause: error }),
         lsn,
       };
       this.#parts.platform.logger.error('shard_stopped', {

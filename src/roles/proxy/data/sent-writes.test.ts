@@ -64,14 +64,17 @@ test('that nobody carried out goes again as for the first time', async () => {
   expect(afterOf(sent)).toEqual([0n, 0n, 0n]);
 });
 
-test.each(['channel_not_available', 'rows_changed', 'outcome_unknown', 'queue_full'] as const)(
-  'that is refused with %s ends',
-  async (key) => {
-    const { write, sent } = owners([refusal(key)]);
-    await expect(write()).rejects.toMatchObject({ key });
-    expect(sent).toHaveLength(1);
-  },
-);
+test.each([
+  'channel_not_available',
+  'rows_changed',
+  'outcome_unknown',
+  'queue_full',
+  'shard_stopped',
+] as const)('that is refused with %s ends', async (key) => {
+  const { write, sent } = owners([refusal(key)]);
+  await expect(write()).rejects.toMatchObject({ key });
+  expect(sent).toHaveLength(1);
+});
 
 test('says at its deadline that it may have been carried out', async () => {
   const fenced = owners(Array.from({ length: 100 }, () => refusal('wal_fenced')));
