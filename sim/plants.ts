@@ -6,6 +6,7 @@ import { backfillPlants } from './backfill-plants.js';
 import { compactionPlants } from './compaction-plants.js';
 import { coordinatorPlants } from './coordinator-plants.js';
 import { importPlants } from './import-plants.js';
+import { latePlants } from './late-plants.js';
 import { type Edit, edit, type Plant, plant } from './plant.js';
 
 const chosen = 'this.#chosen[this.#chosenCount++] = this.#numbers[order[at] ?? 0] ?? 0;';
@@ -319,6 +320,7 @@ export const plants = {
   ...compactionPlants,
   ...coordinatorPlants,
   ...importPlants,
+  ...latePlants,
 } as const satisfies Record<string, Plant>;
 export type PlantName = keyof typeof plants;
 export const plantNames = Object.keys(plants) as readonly PlantName[];

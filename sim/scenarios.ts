@@ -12,6 +12,7 @@ import { compactedUnderWrites, iteratedWhileCompacted } from './compaction-scena
 import type { Definitions } from './definitions.js';
 import { importInterrupted, importReadMeanwhile } from './import-scenarios.js';
 import type { Imports } from './imports.js';
+import { droppedWhileBuilt, flushedSlowly, writtenAgain } from './late-scenarios.js';
 import type { Names } from './names.js';
 import { changedOverFailOver } from './names-scenario.js';
 import { releasedTooLate } from './release-scenario.js';
@@ -228,6 +229,9 @@ export class Scenarios {
     'import-interrupted': (_collection, untilReady) => importInterrupted(this.#parts, untilReady),
     'import-read-meanwhile': (_collection, untilReady) => importReadMeanwhile(this.#parts, untilReady),
     'changed-over-fail-over': (_collection, untilReady) => changedOverFailOver(this.#parts, untilReady),
+    'flushed-slowly': (collection, untilReady) => flushedSlowly(this.#parts, collection, untilReady),
+    'dropped-while-built': (collection, untilReady) => droppedWhileBuilt(this.#parts, collection, untilReady),
+    'written-again': (collection, untilReady) => writtenAgain(this.#parts, collection, untilReady),
     'released-too-late': (collection, untilReady) => releasedTooLate(this.#parts, collection, untilReady),
     'truncated-then-killed': (collection, untilReady) =>
       truncatedThenKilled(this.#parts, collection, untilReady),

@@ -1,0 +1,29 @@
+// Faults of what comes late, put back on purpose: files that nobody names yet, builds whose index is gone, writes that go again.
+import { edit, plant } from './plant.js';
+
+export const latePlants = {
+  // Two guards: files go at the second look, and what was removed is looked for before it is named.
+  'orphans-at-first-look': plant(
+    'files that nobody names go at the first look, and are named afterwards',
+    edit('roles/data-coord/orphan-looks.js', 'if (last === undefined || this.#closed)', 'if (this.#closed)'),
+    edit('roles/data-coord/orphan-looks.js', 'last.keys.has(key)', 'true'),
+    edit('roles/data-coord/orphan-looks.js', 'removeSeen(again, last.bound)', 'removeSeen(again, bound)'),
+    edit('roles/data-coord/orphans.js', 'if (!isSuspect)', 'if (true)'),
+  ),
+  'index-outlives-its-definition': plant(
+    'files of an index that was dropped while they were built stay',
+    edit(
+      'roles/root-coord/index-reconciler.js',
+      'if (this.#parts.catalog.byId(collection.id)?.indexes.some(({ id }) => id === index.id) !== true)',
+      'if (false)',
+    ),
+  ),
+  'writes-forgotten': plant(
+    'an owner does not know the writes that are in its log, and carries them out again',
+    edit(
+      'roles/streaming-node/writes/known-writes.js',
+      'const known = this.#times.get(keyOf(id));',
+      'const known = undefined;',
+    ),
+  ),
+} as const;

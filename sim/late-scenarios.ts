@@ -1,0 +1,84 @@
+// What comes late: files that nobody names for long while they are written, a build that ends after its index was dropped, and writes that go again
+// because their answer never came.
+import { ElanusError } from '#base/errors.js';
+import { nextFloat } from '#base/random.js';
+import type { ScenarioParts, UntilReady } from './scenarios.js';
+import type { SimCollection } from './workload.js';
+
+/** Longer than the pause between two looks for files that nobody names, 9 s. */
+const FLUSH_STORE_MS = 14_000;
+const BUILD_STORE_MS = 1500;
+/** Index files are built from 10 rows in a segment. */
+const FLUSHES = 3;
+const WRITES = 8;
+const ANSWER_MS = 60;
+
+/** A flush takes so long that its files are seen twice and thrice before the catalog names them. */
+export async function flushedSlowly(
+  { workload, processes, timers, random }: ScenarioParts,
+  { model }: SimCollection,
+  untilReady: UntilReady,
+): Promise<void> {
+  for (let writes = 0; writes < 3; writes++) await untilReady(() => workload.insert(model, writes));
+  processes.stream.troubles.objects = { refused: 0, lost: 0, delayMs: FLUSH_STORE_MS };
+  await workload.flush(model);
+  await timers.sleep(30_000);
+  processes.stream.troubles.heal();
+  await untilReady(() => workload.flush(model));
+  // From now on they are read from their files.
+  processes.stream.crash(random, false);
+  processes.stream.start();
+  processes.query.crash(random, false);
+  processes.query.start();
+  await untilReady(() => workload.count(model));
+}
+
+/** An index of a scalar is dropped while its files are built, again and again. */
+export async function droppedWhileBuilt(
+  { client, workload, processes, timers, random }: ScenarioParts,
+  { model }: SimCollection,
+  untilReady: UntilReady,
+): Promise<void> {
+  const ask = async (name: string, call: () => Promise<void>): Promise<boolean> => {
+    const error = await workload.attempt(model, name, '', () => call().then(() => undefined));
+    return error === undefined || (error instanceof ElanusError && error.key === 'index_not_found');
+  };
+  const drop = (): Promise<boolean> =>
+    ask('drop-note-index', () => client.dropScalarIndex(model.name, 'note'));
+  for (let flushes = 0; flushes < FLUSHES; flushes++) {
+    for (let writes = 0; writes < 4; writes++) await untilReady(() => workload.insert(model, writes % 3));
+    await untilReady(() => workload.flush(model));
+  }
+  processes.query.troubles.objects = { refused: 0, lost: 0, delayMs: BUILD_STORE_MS };
+  await untilReady(drop);
+  for (let lives = 0; lives < 3; lives++) {
+    await untilReady(() =>
+      ask('create-note-index', () => client.createScalarIndex(model.name, 'note', 'INVERTED')),
+    );
+    await timers.sleep(nextFloat(random) * BUILD_STORE_MS * 3);
+    await untilReady(drop);
+  }
+  processes.query.troubles.heal();
+  await timers.sleep(BUILD_STORE_MS * 4);
+}
+
+/** The owner dies behind its append and before its answer, again and again: rows are there once. */
+export async function writtenAgain(
+  { cluster, definitions, workload, processes, timers, random }: ScenarioParts,
+  { model }: SimCollection,
+  untilReady: UntilReady,
+): Promise<void> {
+  // Nothing of what was sent is deleted by then: one row too many is seen in the statistics.
+  await definitions.replaceAll(untilReady, async () => {});
+  for (let writes = 0; writes < WRITES; writes++) {
+    cluster.network.setLink('stream', 'front', { delayMinMs: ANSWER_MS, delayMaxMs: ANSWER_MS });
+    const dying = async (): Promise<void> => {
+      await timers.sleep(nextFloat(random) * ANSWER_MS);
+      processes.stream.crash(random, false);
+      cluster.network.setLink('stream', 'front', { delayMinMs: 0.05, delayMaxMs: 0.5 });
+      processes.stream.start();
+    };
+    await Promise.all([untilReady(() => workload.insert(model, writes % 3)), dying()]);
+    await untilReady(() => workload.rowCount(model));
+  }
+}
