@@ -7,7 +7,7 @@ import { HeldBytes } from '#platform/node/http1/held-bytes.js';
 import { HttpFront } from '#platform/node/http1/http-front.js';
 import { damaged, SEED } from './invariant.js';
 
-const NUM_RUNS = 60;
+const NUM_RUNS = 35;
 const open: (() => void)[] = [];
 afterAll(() => {
   for (const close of open.reverse()) close();

@@ -84,6 +84,26 @@ it('knows the head that came before, and another from its beginning', () => {
   expect(heads.of(one)).toEqual(first);
 });
 
+it('reads the head of any request behind any other as if it were the first', () => {
+  const heads = new LastHead();
+  const lengths = ['12', '13', '99', '7', '02', '1x', '123', '+1', '  ', '13'];
+  for (const [at, length] of lengths.entries())
+    for (const more of ['x: 12', 'x: 13', 'content-length: 12', 'y: content-length: 12']) {
+      const bytes = head(LINE, 'host: x', at % 2 === 0 ? more : 'a: b', `Content-Length:  ${length} `, more);
+      expect(heads.of(bytes), bytes.toString()).toEqual(plainHead(bytes));
+    }
+  const like = (length: string): Buffer => head(LINE, 'host: x', `content-length: ${length}`, 'z: y');
+  const first = heads.of(like('12'));
+  expect(heads.of(like('13'))).toEqual({
+    ...first,
+    bodyLength: 13,
+    headers: { ...first?.headers, 'content-length': '13' },
+  });
+  for (const wrong of ['02', '+2', '1 ', '1\n'])
+    expect(heads.of(like(wrong)), wrong).toEqual(plainHead(like(wrong)));
+  expect(heads.of(like('12'))).toEqual(first);
+});
+
 /** @returns undefined when Node refuses it, or waits for more */
 function readByNode(bytes: Buffer): Promise<IncomingMessage | undefined> {
   return new Promise((resolve) => {

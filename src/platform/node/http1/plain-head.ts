@@ -1,6 +1,8 @@
 // Heads of requests as nearly all clients of REST send them: POST, a length, headers that come once, nothing that two readers could understand
 // differently. Such a head is read here at once; of any other this reader says nothing at all, and Node's reads it.
 
+import { must } from '#base/assert.js';
+
 export interface PlainHead {
   /** In bytes, the empty line included. */
   readonly length: number;
@@ -59,20 +61,45 @@ function headersOf(text: string, begin: number): Record<string, string> | undefi
   return headers;
 }
 
-/** The head of the request before, which that of the next on its connection is nearly always equal to. */
+const LENGTH_NAME = /\r\ncontent-length:[\t ]*/i;
+
+/** The head of the request before, which that of the next on its connection is nearly always equal to, or but for the digits of its length. */
 export class LastHead {
   #head: PlainHead | undefined;
   #bytes: Buffer = Buffer.alloc(0);
+  /** Where the digits of the length are. */
+  #begin = 0;
+  #end = 0;
 
   /** As `plainHead`. */
   of(bytes: Buffer): PlainHead | undefined {
-    const { length } = this.#bytes;
-    if (length > 0 && bytes.length >= length && bytes.compare(this.#bytes, 0, length, 0, length) === 0)
-      return this.#head;
+    return this.#like(bytes) ?? this.#read(bytes);
+  }
+
+  #like(bytes: Buffer): PlainHead | undefined {
+    const head = this.#head;
+    if (head === undefined || bytes.length < head.length) return undefined;
+    const last = this.#bytes;
+    const [begin, end] = [this.#begin, this.#end];
+    const isLike =
+      bytes.compare(last, 0, begin, 0, begin) === 0 &&
+      bytes.compare(last, end, head.length, end, head.length) === 0;
+    if (!isLike) return undefined;
+    const digits = bytes.toString('latin1', begin, end);
+    if (digits === head.headers['content-length']) return head;
+    if (!LENGTH.test(digits)) return undefined;
+    return { ...head, headers: { ...head.headers, 'content-length': digits }, bodyLength: Number(digits) };
+  }
+
+  #read(bytes: Buffer): PlainHead | undefined {
     const head = plainHead(bytes);
     if (head === undefined) return undefined;
+    const { length, headers } = head;
+    const name = must(LENGTH_NAME.exec(bytes.toString('latin1', 0, length)), 'the length of a plain request');
     this.#head = head;
-    this.#bytes = Buffer.from(bytes.subarray(0, head.length)); // A view would keep the body.
+    this.#bytes = Buffer.from(bytes.subarray(0, length)); // A view would keep the body.
+    this.#begin = name.index + name[0].length;
+    this.#end = this.#begin + (headers['content-length'] ?? '').length;
     return head;
   }
 }
