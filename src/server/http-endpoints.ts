@@ -19,8 +19,7 @@ export function httpHandler(
   platform: Platform,
   { health, rest, restPaths }: HttpParts,
 ): (request: HttpRequest) => Promise<HttpResponse> {
-  return async (request) => {
-    if (rest !== undefined && restPaths.some((begin) => request.path.startsWith(begin))) return rest(request);
+  const own = async (request: HttpRequest): Promise<HttpResponse> => {
     const path = request.path.split('?')[0];
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return json(404, {
@@ -50,6 +49,10 @@ export function httpHandler(
         });
     }
   };
+  return (request) =>
+    rest !== undefined && restPaths.some((begin) => request.path.startsWith(begin))
+      ? rest(request)
+      : own(request);
 }
 
 const json = (status: number, body: object): HttpResponse => ({

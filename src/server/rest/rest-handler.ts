@@ -21,10 +21,10 @@ export function restHandler(
   parts: RestServiceParts,
   load: (parts: RestServiceParts) => Promise<Answering> = loadService,
 ): (request: HttpRequest) => Promise<HttpResponse> {
+  let service: Answering | undefined;
   let loading: Promise<Answering> | undefined;
-  return async (request) => {
+  const first = async (request: HttpRequest): Promise<HttpResponse> => {
     loading ??= load(parts);
-    let service: Answering;
     try {
       service = await loading;
     } catch (error) {
@@ -33,6 +33,7 @@ export function restHandler(
     }
     return service.answer(request);
   };
+  return (request) => (service === undefined ? first(request) : service.answer(request));
 }
 
 /** The files of the package changed under the server, as an upgrade does: gRPC goes on, and REST would fail without a word in the log. */

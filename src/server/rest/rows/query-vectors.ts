@@ -8,6 +8,7 @@ import { sparseFromJson } from '#model/columns/sparse-vector.js';
 import { walkElements } from '#model/json/json-bytes.js';
 import { readFloats } from '#model/json/json-floats.js';
 import { forEachElement, parseJsonString } from '#model/json/json-members.js';
+import { encodeMessage } from '#model/message-writer.js';
 import { jsonVectorLength, writeJsonVector } from '#model/rows/json-vector.js';
 import { fixedWidth } from '#model/schema/data-type.js';
 import { dimOf } from '#model/schema/field.js';
@@ -22,13 +23,13 @@ const utf8 = new TextEncoder();
 
 /** @returns the field by its name, or the only one there is */
 export function searchedField(schema: CollectionSchema, annsField: string): FieldSchema {
-  const vectors = [...vectorFields(schema), ...schema.fields.filter(isVectorList)];
-  const [only] = vectors;
   if (annsField !== '')
     return (
       fieldByName(schema, annsField) ??
       notJson(`annsField: there is no field ${annsField} in collection ${schema.name}`)
     );
+  const vectors = [...vectorFields(schema), ...schema.fields.filter(isVectorList)];
+  const [only] = vectors;
   if (only === undefined || vectors.length > 1)
     return missing(`annsField is required: collection ${schema.name} has ${vectors.length} vector fields`);
   return only;
@@ -40,8 +41,8 @@ export function queryVectors(
   data: RawJson,
 ): { readonly group: Uint8Array; readonly nq: number } {
   const { type, values } = floatVectors(field, data) ?? otherVectors(field, data.text);
-  const group = PlaceholderGroup.fromPartial({ placeholders: [{ tag: '$0', type, values }] });
-  return { group: PlaceholderGroup.encode(group).finish(), nq: values.length };
+  const group = { placeholders: [{ tag: '$0', type, values }] };
+  return { group: encodeMessage(PlaceholderGroup, group), nq: values.length };
 }
 
 interface Queries {
