@@ -3,7 +3,7 @@ import { assert, must } from '#base/assert.js';
 import { type ElementType, vectorBytes } from '#index/block/element-type.js';
 import { decodeIndexBlock, encodeIndexBlock, type IndexBlock } from '#index/block/index-block.js';
 import type { IndexRegion, IndexWorkers } from '#index/block/vector-index.js';
-import type { CodeForm } from '#index/graph/codes/graph-codes.js';
+import { type CodeForm, codeBytes } from '#index/graph/codes/graph-codes.js';
 import { buildGraph } from '#index/graph/graph-build.js';
 import type { BuildOptions, GraphSpec, SourceVectors } from '#index/graph/graph-spec.js';
 import { COPY_SECTIONS } from '#index/graph/nodes/copies-of-rows.js';
@@ -57,10 +57,11 @@ export async function buildDiskIndex<Region extends IndexRegion>(
   return pagedFile(memoryBlock(built), layout, { source, lists, ...(rows && { rows }) }, crc32);
 }
 
-/** The finest codes within the budget; the coarsest that there are when it is smaller. */
-function codeFormFor({ pqCodeBudgetRatio, elementType }: DiskSpec): CodeForm {
+/** The finest codes within the budget; the coarsest that there are when it is smaller. Few dims take as many bytes by 8 bits as by fewer. */
+function codeFormFor({ pqCodeBudgetRatio, elementType, dim }: DiskSpec): CodeForm {
   const bits = pqCodeBudgetRatio * (elementType === 'float32' ? 32 : 16);
-  return bits >= 8 ? 'SQ8' : bits >= 6 ? 'SQ6' : 'SQ4';
+  const form = bits >= 8 ? 'SQ8' : bits >= 6 ? 'SQ6' : 'SQ4';
+  return codeBytes('SQ8', dim) <= codeBytes(form, dim) ? 'SQ8' : form;
 }
 
 /** What a loaded index keeps: no links, and no upper layers, as walks begin at the nearest of some nodes, found by codes. */
