@@ -121,6 +121,9 @@ export function keySlack(form: CodeForm, isIp: boolean): number {
   return 3 * Math.SQRT2 * 2 * Math.sqrt((l2Queries[form].unit ** 2 + 1) / 12);
 }
 
+/** So many times as many rows as usual are scored where codes leave them in question: all rows differ little for a query far from them. */
+export const IN_QUESTION = 4;
+
 /** Configures the kernel instance for these codes. */
 export function useCodes(
   kernel: GraphKernel,

@@ -22,6 +22,7 @@ import {
   type CodeForm,
   encodeQuery,
   type Frame,
+  IN_QUESTION,
   isCodeForm,
   keptBeside,
   keySlack,
@@ -372,16 +373,15 @@ export class GraphQuery {
 
   /** Scores of the found rows, the best `k` of them. */
   #score(found: number, k: number): Hits {
-    const most = Math.min(found, this.#worth(k));
-    const count =
-      this.#slack > 0 && !this.#isAsked
-        ? this.#kernel.worthScoring(this.#from, most, k, this.#areFloats(), this.#slack)
-        : most;
+    const isCut = this.#slack > 0 && !this.#isAsked;
+    const most = Math.min(found, this.#worth(k) * (isCut ? IN_QUESTION : 1));
+    const count = isCut
+      ? this.#kernel.worthScoring(this.#from, most, k, this.#areFloats(), this.#slack)
+      : most;
     const first = (this.#at + this.#work.rows) >>> 2;
     const hits = this.#scores.best(this.#views.words.subarray(first, first + count), k, count);
     if (this.#copies === undefined) return hits;
-    const { excluded } = this.#input;
-    return this.#copies.expanded(hits, this.#isRange ? Number.POSITIVE_INFINITY : k, excluded);
+    return this.#copies.expanded(hits, this.#isRange ? Number.POSITIVE_INFINITY : k, this.#input.excluded);
   }
 
   /** Whether keys of what was found are floats: those of results of a quantised graph. */
