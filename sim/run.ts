@@ -5,12 +5,12 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { sabotages } from './planted.js';
 import { plants } from './plants.js';
-import { type SeedOutcome, summarise } from './seed-outcome.js';
+import { type SeedOutcome, type SeedTask, summarise } from './seed-outcome.js';
 import { runSeeds } from './seed-pool.js';
 import { simulate } from './simulation.js';
 
 const usage =
-  'usage: npm run sim -- [--seed N [--trace FILE] | --seeds COUNT [--from N] [--jobs J] [--keep-going] [--plant NAME] | --planted [--seeds COUNT]] [--steps M]';
+  'usage: npm run sim -- [--seed N [--trace FILE] | --seeds COUNT [--from N] [--jobs J] [--keep-going] [--plant NAME] | --planted [--seeds COUNT]] [--steps M] [--scenario NAME]';
 /** Seeds within which each planted fault must show. */
 const PLANTED_SEEDS = 500;
 
@@ -62,7 +62,12 @@ class Report {
 }
 
 /** Tries every planted fault until a seed finds it, and prints a table. @returns how many were not found */
-async function tryPlants(seeds: number, jobs: number, only: string | undefined): Promise<number> {
+async function tryPlants(
+  seeds: number,
+  jobs: number,
+  only: string | undefined,
+  task: Omit<SeedTask, 'seed'>,
+): Promise<number> {
   let missed = 0;
   const all = [...Object.entries(sabotages), ...Object.entries(plants)].filter(
     ([name]) => only === undefined || name === only,
@@ -77,7 +82,7 @@ async function tryPlants(seeds: number, jobs: number, only: string | undefined):
     };
     await runSeeds(
       Array.from({ length: seeds }, (_, at) => at + 1),
-      { jobs, plant, onOutcome },
+      { jobs, plant, task, onOutcome },
     ).catch((error: unknown) => {
       problem = String(error);
     });
@@ -102,6 +107,7 @@ async function main(): Promise<void> {
       seeds: { type: 'string' },
       from: { type: 'string' },
       steps: { type: 'string' },
+      scenario: { type: 'string' },
       jobs: { type: 'string' },
       trace: { type: 'string' },
       plant: { type: 'string' },
@@ -114,27 +120,32 @@ async function main(): Promise<void> {
   const first = seed ?? wholeNumber(values.from, 'from') ?? 1;
   const steps = wholeNumber(values.steps, 'steps');
   const jobs = Math.min(count, Math.max(1, wholeNumber(values.jobs, 'jobs') ?? availableParallelism()));
+  const task = {
+    ...(steps === undefined ? {} : { steps }),
+    ...(values.scenario === undefined ? {} : { scenario: values.scenario }),
+  };
   if (values.planted === true) {
     const missed = await tryPlants(
       wholeNumber(values.seeds, 'seeds') ?? PLANTED_SEEDS,
       wholeNumber(values.jobs, 'jobs') ?? availableParallelism(),
       values.plant,
+      task,
     );
     if (missed > 0) process.exitCode = 1;
     return;
   }
   const keepsGoing = values['keep-going'] === true;
-  const stepOptions = steps === undefined ? {} : { steps };
-  const report = new Report(steps === undefined ? '' : ` --steps ${steps}`, keepsGoing);
+  const again = Object.entries(task).map(([name, value]) => ` --${name} ${value}`);
+  const report = new Report(again.join(''), keepsGoing);
   if (count === 1) {
-    const result = await simulate({ seed: first, ...stepOptions });
+    const result = await simulate({ seed: first, ...task });
     if (values.trace !== undefined) writeFileSync(values.trace, `${result.lines.join('\n')}\n`);
     report.add(summarise(result), true);
   } else {
     const seeds = Array.from({ length: count }, (_, at) => first + at);
     await runSeeds(seeds, {
       jobs,
-      ...stepOptions,
+      task,
       onOutcome: (outcome) => {
         report.add(outcome, false);
         return keepsGoing || report.violations === 0;

@@ -1,6 +1,7 @@
 // Situations that chance alone seldom makes. Each brings the healed cluster to where one kind of mistake would show: a process dies or is
 // displaced in the middle of something, a clock goes back, a thing is dropped under someone who still works on it. What was written must
 // be there afterwards as always; the comparison after the round says so.
+import { must } from '#base/assert.js';
 import { nextFloat, type Random } from '#base/random.js';
 import type { SimulatedCluster } from '#platform/memory/memory-platform.js';
 import type { Timers } from '#platform/time.js';
@@ -54,13 +55,22 @@ export class Scenarios {
     this.#parts = parts;
   }
 
-  /** One of them, and whatever it began to its end. */
-  async run(untilReady: UntilReady): Promise<void> {
+  /** One of them, and whatever it began to its end. @param only its name; where there are no partitions for it, none is played */
+  async run(untilReady: UntilReady, only?: string): Promise<void> {
     const { workload, collections, trace, timers, definitions, random } = this.#parts;
     const named = collections.filter(({ model }) => model.spec.partitions === 'named');
-    const isNamed = named.length > 0 && nextFloat(random) < NAMED_SHARE;
+    const isOfNamed = only === undefined ? nextFloat(random) < NAMED_SHARE : only in this.#named;
+    if (only !== undefined && isOfNamed && named.length === 0) return;
+    const isNamed = named.length > 0 && isOfNamed;
     const collection = workload.one(isNamed ? named : collections);
-    const [name, scenario] = workload.one(Object.entries(isNamed ? this.#named : this.#common));
+    const choices = Object.entries(isNamed ? this.#named : this.#common);
+    const [name, scenario] =
+      only === undefined
+        ? workload.one(choices)
+        : must(
+            choices.find(([one]) => one === only),
+            `scenario ${only}`,
+          );
     for (const { model } of collections) await untilReady(() => workload.load(model));
     trace.add('scenario', name, { collection: collection.model.name });
     await scenario(collection, untilReady);

@@ -4,6 +4,8 @@ import type { SimulationResult } from './simulation.js';
 export interface SeedTask {
   readonly seed: number;
   readonly steps?: number;
+  /** Played in every round. */
+  readonly scenario?: string;
 }
 
 export interface SeedOutcome {

@@ -5,7 +5,8 @@ import type { SeedOutcome, SeedTask } from './seed-outcome.js';
 
 export interface SeedPoolOptions {
   readonly jobs: number;
-  readonly steps?: number;
+  /** For every seed. */
+  readonly task?: Omit<SeedTask, 'seed'>;
   /** A fault that is put into the product, or below it. */
   readonly plant?: string;
   /** @returns whether more seeds are to be run */
@@ -32,10 +33,7 @@ export function runSeeds(seeds: Iterable<number>, options: SeedPoolOptions): Pro
       const next = left.next();
       if (next.done !== true) {
         running.set(child, next.value);
-        const task: SeedTask = {
-          seed: next.value,
-          ...(options.steps === undefined ? {} : { steps: options.steps }),
-        };
+        const task: SeedTask = { ...options.task, seed: next.value };
         child.send(task);
         return;
       }

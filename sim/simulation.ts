@@ -24,6 +24,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** Operations of clients in the whole run. */
   readonly steps?: number;
+  /** Played in every round; else one by chance, in some. */
+  readonly scenario?: string;
   readonly sabotage?: Sabotage;
 }
 
@@ -153,7 +155,9 @@ class Run {
     await this.#setUp();
     for (let round = 0; round < ROUNDS; round++) {
       await this.#round();
-      if (nextFloat(this.#random) < SCENARIO_SHARE) await this.#scenarios.run(this.#untilReady);
+      const { scenario } = this.#options;
+      if (nextFloat(this.#random) < SCENARIO_SHARE || scenario !== undefined)
+        await this.#scenarios.run(this.#untilReady, scenario);
       await this.#compare();
       for (const { model } of this.#collections) await this.workload.checkWrites(model, this.#untilReady);
       // Before everything starts anew, which would mend what a drop left.
