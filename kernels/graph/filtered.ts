@@ -1,4 +1,4 @@
-// Searches among nodes that count alone: a walk over those, and a look at each of them.
+// Walks among nodes that count alone, or among all where next to all near the query do.
 import { keys4, touch } from './codes';
 import {
   counts,
@@ -21,15 +21,13 @@ import {
   poolMax,
   scratch,
 } from './graph';
-import { forgetRefused, HOLE, isHole, noteRefused, SEEN_FROM } from './holes';
+import { forgetRefused, HOLE, isHole, isHoleAmong, noteRefused, SEEN_FROM } from './holes';
 import { countingShare, enterSeeing, forgetSeeds, sampleSeeds, seedCount, seedsAt, seedWork } from './seeds';
 import { beginSettling, ENDS, GIVEN_UP, grown, noteLinks, noteMet, notePlace, noteStep, whatNext } from './settled';
 
 /** What an expansion costs beside the nodes that it scores, and a bridge, in nodes. */
 export const EXPANSION: i32 = 6;
 const CROSSING: i32 = 3;
-/** Nodes that a scan scores together, and up to so many more. */
-const SCANNED: i32 = 32;
 
 /** Neighbours that count from which on no bridge is crossed: at most, as a part of the length of a list in sixteenths, and at least. */
 const ENOUGH_MAX: i32 = 6;
@@ -43,8 +41,8 @@ const FAR_EXPANDED_MAX: i32 = 16;
 /** A sample may take one part in `1 << SAMPLED_SHIFT` of a budget, an expanded seed less. */
 export const SAMPLED_SHIFT: i32 = 3;
 const EXPANDED_SHIFT: i32 = 8;
-/** About what else a walk to what is far does before it looks at its budget. */
-const FAR_WORK: i32 = 500;
+/** About what each of them does. */
+const FAR_WORK: i32 = 32;
 /** About what a step does. */
 const STEP_WORK: i32 = 16;
 /** A walk that does not settle may lose one part of so many of the scan that takes its place (UNSETTLED in walk-plan.ts). */
@@ -52,10 +50,18 @@ const INSTEAD: i32 = 3;
 /** Nodes that fit into `scratch`, whatever the length of lists is. */
 const REACH: i32 = 4096;
 
+/** Seeds that are expanded within that budget. */
+@inline function farExpanded(budget: i32): i32 {
+  return min(FAR_EXPANDED_MAX, max(FAR_EXPANDED, budget >> EXPANDED_SHIFT));
+}
+
 /** Neighbours that count from which on a walk needs no bridges. */
 @inline function enoughOf(length: i32): i32 {
   return min(ENOUGH_MAX, (length * ENOUGH_SIXTEENTHS + 15) >> 4);
 }
+
+/** From so many of 256 nodes next to the entry that count on a walk goes over all nodes. */
+const OPEN: i32 = 218;
 
 /** Work of the last walk among nodes that count, in nodes that are scored. */
 let done: i32 = 0;
@@ -159,6 +165,23 @@ function gatherCounting(node: u32, length: i32, excluded: usize, m: i32, isSeed:
   return n;
 }
 
+/** Puts unseen neighbours into `scratch`, whether they count or not. @returns how many */
+function gatherAll(node: u32, length: i32, m: i32): i32 {
+  const list = listOf(node, 0),
+    ids = scratch + 64,
+    end = list + ((<usize>length) << 2);
+  let n = 0,
+    p = list;
+  for (; p < end; p += 4) {
+    const next = load<u32>(p);
+    if (next == NIL) break;
+    store<u32>(ids + ((<usize>n) << 2), next);
+    n += i32(meet(next, m, 1));
+  }
+  noteLinks(<i32>((p - list) >> 2));
+  return n;
+}
+
 /**
  * Walks only over nodes whose bit in `excluded` is clear, with bridges where few neighbours count. Where next to none count at the entry,
  * or the walk ends before a hole, they lie elsewhere: it goes on from a sample of them then, the nearest of which are expanded.
@@ -187,20 +210,23 @@ export function searchCounting(
   beginWork(seedWork);
   if (!isFar) {
     const ef = share < 128 ? narrow : wide,
-      found = walkFrom(query, first, ef, excluded, false, farBelow >= SEEN_FROM, budget, settledWithin);
+      isOpen = share >= OPEN && settledWithin > 0,
+      looksForHole = !isOpen && farBelow >= SEEN_FROM,
+      found = walkFrom(query, first, ef, excluded, false, isOpen, looksForHole, budget, settledWithin);
     if (found != HOLE) return found;
-    if (done + (budget >> SAMPLED_SHIFT) + FAR_WORK > budget) return -1;
+    if (done + (budget >> SAMPLED_SHIFT) + farExpanded(budget) * FAR_WORK > budget) return -1;
     forgetSeeds();
   }
   if (sampled == 0) return -1;
   const before = seedWork;
   sampleSeeds(query, excluded, sampled, budget >> SAMPLED_SHIFT, true);
   addWork(seedWork - before);
-  return walkFrom(query, first, far, excluded, true, false, budget, settledWithin);
+  return walkFrom(query, first, far, excluded, true, false, false, budget, settledWithin);
 }
 
 /**
  * From the entry and the seeds over nodes that count.
+ * @param isOpen whether it goes over all nodes, and leaves out in the end what does not count: each such node that it expands has a place beside
  * @param looksForHole whether neighbours that do not count are looked at @returns as `searchCounting`, or HOLE
  */
 function walkFrom(
@@ -209,21 +235,22 @@ function walkFrom(
   ef: i32,
   excluded: usize,
   isFar: bool,
+  isOpen: bool,
   looksForHole: bool,
   budget: i32,
   settledWithin: i32,
 ): i32 {
   const entries = pool,
     length = degree << 1,
-    m = nextEpoch(MEETINGS),
-    // An entry node that does not count has a place beside those that do: it is often among the nearest, and left out in the end.
-    own = counts(excluded, nodeOf(first)) ? 0 : 1;
-  let width = ef,
+    m = nextEpoch(MEETINGS);
+  // An entry node that does not count has a place beside those that do: it is often among the nearest, and left out in the end.
+  let own = isOpen || counts(excluded, nodeOf(first)) ? 0 : 1,
+    width = ef,
     capacity = capacityOf(width, own, settledWithin),
     size = 1,
     at = 0,
     asked = -1,
-    left = min(FAR_EXPANDED_MAX, max(FAR_EXPANDED, budget >> EXPANDED_SHIFT));
+    left = farExpanded(budget);
   forgetRefused();
   beginSettling();
   store<u64>(entries, first);
@@ -263,7 +290,13 @@ function walkFrom(
     store<u64>(place, entry | 1);
     if (done > budget) return -1;
     if (at + 1 < size) load<u8>(listOf(nodeOf(load<u64>(place, 8)), 0));
-    const n = gatherCounting(nodeOf(entry), length, excluded, m, false);
+    if (isOpen && !counts(excluded, nodeOf(entry))) {
+      if (++own > ef || isHoleAmong(excluded, size)) return HOLE;
+      capacity = capacityOf(width, own, settledWithin);
+    }
+    const n = isOpen
+      ? gatherAll(nodeOf(entry), length, m)
+      : gatherCounting(nodeOf(entry), length, excluded, m, false);
     addWork(EXPANSION + n);
     noteMet(n);
     noteStep();
@@ -334,35 +367,8 @@ function keepCounting(excluded: usize, size: i32, ef: i32): i32 {
   return kept;
 }
 
-/** Scores every node that counts by its code and keeps the ef nearest in the pool. @returns how many */
-export function scanCounting(query: usize, ef: i32, excluded: usize): i32 {
-  const ids = scratch + 64;
-  let size = 0,
-    n = 0;
-  for (let first: u32 = 0; first < nodes; first += 32) {
-    for (let left = countingOf(excluded, first); left != 0; left &= left - 1) {
-      store<u32>(ids + ((<usize>n) << 2), first + ctz(left));
-      n++;
-    }
-    if (n < SCANNED) continue;
-    size = <i32>offerScored(query, ef, n, size, 0);
-    n = 0;
-  }
-  return n == 0 ? size : <i32>offerScored(query, ef, n, size, 0);
-}
-
-/** A bit for each of 32 nodes from `first` on: set, it counts. */
-@inline function countingOf(excluded: usize, first: u32): u32 {
-  const left = nodes - first,
-    known: u32 = left < 32 ? (1 << left) - 1 : -1;
-  if (filteredRowOf == 0) return ~load<u32>(excluded + (first >> 3)) & known;
-  let bits: u32 = 0;
-  for (let i: u32 = 0; i < min<u32>(left, 32); i++) bits |= (<u32>counts(excluded, first + i)) << i;
-  return bits;
-}
-
 /** Scores the `n` nodes in `scratch` and puts them into the pool. @returns the first place that changed, at most `before` << 32 | its new size */
-function offerScored(query: usize, ef: i32, n: i32, size: i32, before: i32): i64 {
+export function offerScored(query: usize, ef: i32, n: i32, size: i32, before: i32): i64 {
   const entries = pool,
     keys = scratch,
     ids = scratch + 64;

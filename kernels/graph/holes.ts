@@ -1,6 +1,6 @@
 // Holes in what counts: where the nodes next to the query are refused by a filter and the walk began beside them. What counts on the other
 // side is not met from this one, however many nodes the walk keeps; that it began there shows in refused nodes that are nearer than what counts.
-import { insertEntry } from './graph';
+import { counts, insertEntry, nodeOf, pool } from './graph';
 import { seedsAt } from './seeds';
 
 /**
@@ -30,4 +30,14 @@ export function forgetRefused(): void {
 @inline export function isHole(entries: usize, size: i32): bool {
   if (refusedCount < HOLE_NODES || size <= HOLE_BEHIND) return false;
   return load<u64>(seedsAt() + REFUSED_AT, (HOLE_NODES - 1) << 3) < load<u64>(entries, HOLE_BEHIND << 3);
+}
+
+/** As `isHole`, of a pool that has what does not count, too. */
+export function isHoleAmong(excluded: usize, size: i32): bool {
+  let refused = 0;
+  for (let i = 0; i < size; i++) {
+    if (!counts(excluded, nodeOf(load<u64>(pool + ((<usize>i) << 3))))) refused++;
+    else if (i - refused == HOLE_BEHIND) return refused >= HOLE_NODES;
+  }
+  return false;
 }

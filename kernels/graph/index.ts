@@ -2,9 +2,10 @@
 export { useCodes, useUpperCodes } from './code-place';
 export { keysOfAll } from './codes';
 export { lastEpoch, search, searchKeeping, useGraph, useNodeBits, useRows, useThread } from './graph';
-export { scanCounting, searchCounting, workDone } from './filtered';
+export { searchCounting, workDone } from './filtered';
 export { takeRows, worthScoring } from './found';
 export { fillLists, insertNext, useBuild } from './build';
 export { to16, to32, to4, to6, to8, toFrame, toQuery } from './encode';
 export { useRecords, writeRecords } from './qg-records';
 export { makeTable, searchRecords, searchRecordsCounting } from './qg';
+export { scanCounting } from './scan-counting';

@@ -5,7 +5,8 @@ import { filteredMicros, filteredWalk, planWalk, WORK_MICROS, walkCosts } from '
 const small = { nodes: 60_000, ef: 64, vectorBytes: 512, codeBytes: 64 };
 test('few rows are scored exactly, more by their codes, most by a walk over them', () => {
   expect(planWalk({ ...small, passing: 0 })).toBe('exact');
-  expect(planWalk({ ...small, passing: 600 })).toBe('exact');
+  expect(planWalk({ ...small, passing: 200 })).toBe('exact');
+  expect(planWalk({ ...small, passing: 600 })).toBe('scan');
   expect(planWalk({ ...small, passing: 2900 })).toBe('scan');
   expect(planWalk({ ...small, nodes: 300_000, passing: 30_000 })).toBe('filtered walk');
   expect(planWalk({ ...small, passing: 55_000 })).toBe('filtered walk');

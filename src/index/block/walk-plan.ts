@@ -25,10 +25,18 @@ export const CACHED_BYTES = 6 << 20;
 const NEAR_BYTES = 1 << 20;
 /** What a scan by codes found is scored by the vectors. */
 const SCORED_MICROS = 3;
+/** The same where some rows count: the query becomes a code, and about so many rows are read. */
+const CODED_MICROS = 1;
+const SCORED_ROWS = 40;
+/** What it takes to prepare a search in an index, where rows could be scored without one. */
+const PREPARED_MICROS = 7;
+/** To look at the bit of a node: most are passed over 128 at a time. */
+const BIT_MICROS = 0.00005;
 /** With fewer of the rows than this, too few of a node's neighbours and theirs count, and recall falls. */
 const WALKED_SHARE_MIN = 0.05;
-/** What lies anywhere in memory costs as many times as much as what is read in order. */
+/** What lies anywhere in memory costs as many times as much as what is read in order, and a code where some are left out so much more. */
 const APART = 1.7;
+const GAP_MICROS = 0.004;
 /** A step of a walk beside the nodes that it scores, which are so many. */
 const STEP_MICROS = 0.5;
 const NODES_A_STEP = 10;
@@ -53,14 +61,15 @@ export const walkedBytes = (stride: number, dim: number): number => Math.min(str
 /** Microseconds of a score by a code, in order and anywhere. */
 function codeMicros({ nodes, codeBytes }: WalkQuestion): {
   readonly inOrder: number;
+  readonly withGaps: number;
   readonly apart: number;
 } {
   if (nodes * codeBytes <= CACHED_BYTES) {
     const cached = 0.004 + codeBytes / 4600;
-    return { inOrder: cached, apart: cached };
+    return { inOrder: cached, withGaps: cached, apart: cached };
   }
   const inOrder = 0.01 + codeBytes / 4200;
-  return { inOrder, apart: inOrder * APART };
+  return { inOrder, withGaps: inOrder + GAP_MICROS, apart: inOrder * APART };
 }
 
 /** Microseconds of a score by a vector, of rows that lie apart. */
@@ -73,11 +82,13 @@ function rowMicros({ passing, vectorBytes }: WalkQuestion): number {
 export function walkCosts(question: WalkQuestion): Readonly<Record<Exclude<WalkPlan, 'walk'>, number>> {
   const { nodes, passing, ef, k = ef, readsRecords } = question;
   const share = passing / Math.max(1, nodes);
-  const { inOrder, apart } = codeMicros(question);
+  const { withGaps, apart } = codeMicros(question);
   const step = readsRecords ? RECORD_MICROS : STEP_MICROS + NODES_A_STEP * apart;
+  const row = rowMicros(question);
+  const scored = CODED_MICROS + Math.min(passing, SCORED_ROWS) * row;
   return {
-    exact: passing * rowMicros(question),
-    scan: SCORED_MICROS + nodes * 0.0004 + passing * (readsRecords ? RECORD_CODE_MICROS : inOrder),
+    exact: passing * row,
+    scan: scored + nodes * BIT_MICROS + passing * (readsRecords ? RECORD_CODE_MICROS : withGaps),
     'filtered walk': share < WALKED_SHARE_MIN ? Number.POSITIVE_INFINITY : narrowWidth(ef, k, share) * step,
   };
 }
@@ -99,7 +110,7 @@ export function planWalk(question: WalkQuestion): WalkPlan {
   if (few !== undefined) return few;
   if (question.passing >= question.nodes) return 'walk';
   const costs = walkCosts(question);
-  const best = costs.scan < costs.exact ? 'scan' : 'exact';
+  const best = costs.scan + PREPARED_MICROS < costs.exact ? 'scan' : 'exact';
   const walk = costs['filtered walk'];
   // A walk that would take more than it may, were it wide, is not begun.
   const { ef, k = ef } = question;

@@ -30,6 +30,7 @@ const dense: DenseFacts = {
   queryBytes: 512,
   isAlone: false,
   isNarrowed: false,
+  isAskedAgain: false,
   index: undefined,
   keepsRecall: false,
   grownRows: 0,
@@ -44,6 +45,7 @@ const indexOf = (indexType: string, of: Partial<IndexFacts> = {}): IndexFacts =>
   ...of,
 });
 const hnsw = indexOf('HNSW');
+const scanning = indexOf('HNSW', { planOf: () => 'scan' });
 const few = { isNarrowed: true, passing: 1000 };
 const chosen = { isExact: false, params: { ef: 77 }, width: 77, recall: 0.97 } as const;
 
@@ -97,6 +99,30 @@ test.each<[string, Partial<DenseFacts>, object, object]>([
     { index: hnsw, ...few },
     { kind: 'rows', rowsPerTask: 1000 },
     { plan: 'rows' },
+  ],
+  [
+    'codes of few rows, by bits that come again',
+    { index: scanning, ...few, isAskedAgain: true },
+    { kind: 'index' },
+    { indexType: 'HNSW', plan: 'scan', recall: 0 },
+  ],
+  [
+    'few rows by bits that may not come again',
+    { index: scanning, ...few },
+    { kind: 'rows' },
+    { plan: 'rows' },
+  ],
+  [
+    'few rows in a range',
+    { index: scanning, ...few, isAskedAgain: true, isAlone: true },
+    { kind: 'rows' },
+    {},
+  ],
+  [
+    'few rows of a search that is promised a recall',
+    { index: scanning, ...few, isAskedAgain: true, keepsRecall: true },
+    { kind: 'rows' },
+    { recall: 1 },
   ],
   ['one row more', { index: hnsw, ...few, passing: 1001 }, { kind: 'index' }, {}],
   [

@@ -180,9 +180,8 @@ export class GraphQuery {
   }
 
   #planFor(): WalkPlan {
-    const { isGrowing } = this.#params;
     const plan = planWalk(this.#question(this.#ef));
-    if (!isGrowing || !this.#isWhole) return plan;
+    if (!this.#params.isGrowing || !this.#isWhole) return plan;
     // Rows newer than the search may be in a growing graph already: only what looks at bits keeps them out.
     return plan === 'walk' ? 'filtered walk' : 'scan';
   }
