@@ -6,6 +6,7 @@
 // - Numbers go on: the newest file stays until its successor is durable, and an opening that finds less than `check` expects changes nothing.
 // - What was read back counts only after it was written again: reading proves nothing about the disk.
 // - An opening never writes to a file of another opening, so a late append of an old owner changes nothing that the new one has read.
+// - A file that does not count, since newer ones hide it, goes before any of those: a file that an old owner began late, one whose removal failed.
 import { assert } from '#base/assert.js';
 import { Mutex } from '#base/async.js';
 import { ElanusError, messageOf, toElanusError } from '#base/errors.js';
@@ -22,7 +23,7 @@ import {
   PAYLOAD_BYTES_MAX,
   payloadLength,
 } from './frame.js';
-import { logPath, unsettledPath } from './log-names.js';
+import { logPath, parseNames, unsettledPath } from './log-names.js';
 import { corrupt, type FoundFiles, fencedBy, type Owner, readFiles, takeOwnership } from './log-opening.js';
 import type { ScannedFile } from './log-scan.js';
 
@@ -314,6 +315,8 @@ class FileLog implements WriteAheadLog {
     return this.#truncating.run(async () => {
       if (this.#failure !== undefined || this.#isClosing) return; // The files may be another opening's by now.
       await this.removeReplaced(end);
+      // One that stays is read as part of the log once what is newer than it and hides it is gone.
+      if (this.#replaced.some((file) => this.#isUseless(file, end))) return;
       await this.#removeBefore(end);
       const last = this.#files[0];
       if (
@@ -336,19 +339,32 @@ class FileLog implements WriteAheadLog {
   }
 
   async #removeBefore(end: bigint): Promise<void> {
-    for (;;) {
+    for (let removed = 0; ; removed++) {
       const file = this.#files[0];
       if (file === undefined || file.endLsn > end || this.#files.length === 1) return;
+      if (removed === 0) await this.#removeLate();
       await this.#platform.files.remove(file.path);
       this.#files.shift();
     }
+  }
+
+  /** Files that owners before began after this opening had listed the folder: nothing in them was acknowledged, and ours hide them. */
+  async #removeLate(): Promise<void> {
+    const { folder } = this.#options;
+    const known = new Set([...this.#files, ...this.#replaced].map(({ path }) => path));
+    for (const { path, term } of parseNames(await this.#platform.files.list(folder)).logs)
+      if (term < this.#owner.term && !known.has(path)) await this.#platform.files.remove(path);
+  }
+
+  #isUseless({ endLsn }: Replaced, end: bigint): boolean {
+    return this.#isProven || endLsn <= end;
   }
 
   /** Removes replaced files whose entries are all before `end`, and all once the newest file is proven. What cannot be removed waits. */
   async removeReplaced(end: bigint): Promise<void> {
     const left: Replaced[] = [];
     for (const file of this.#replaced) {
-      if (!this.#isProven && file.endLsn > end) {
+      if (!this.#isUseless(file, end)) {
         left.push(file);
         continue;
       }
