@@ -1,4 +1,4 @@
-// Faults of what comes late, put back on purpose: files that nobody names yet, builds whose index is gone, writes that go again.
+// Faults of what comes late, put back on purpose: files that nobody names yet or any more, builds whose index is gone, writes that go again.
 import { edit, plant } from './plant.js';
 
 export const latePlants = {
@@ -17,6 +17,14 @@ export const latePlants = {
       'if (this.#parts.catalog.byId(collection.id)?.indexes.some(({ id }) => id === index.id) !== true)',
       'if (false)',
     ),
+  ),
+  'late-log-file-stays': plant(
+    'a log file that a replaced owner began late outlives those that hide it',
+    edit('wal/file-log.js', 'await this.#removeLate();', ';'),
+  ),
+  'committing-unnamed': plant(
+    'files of an import go as orphans between its commit and its end',
+    edit('roles/data-coord/orphans.js', "if (job.state === 'committing')", 'if (false)'),
   ),
   'writes-forgotten': plant(
     'an owner does not know the writes that are in its log, and carries them out again',

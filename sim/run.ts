@@ -10,7 +10,7 @@ import { runSeeds } from './seed-pool.js';
 import { simulate } from './simulation.js';
 
 const usage =
-  'usage: npm run sim -- [--seed N [--trace FILE] | --seeds COUNT [--from N] [--jobs J] [--keep-going] [--plant NAME] | --planted [--seeds COUNT]] [--steps M] [--scenario NAME]';
+  'usage: npm run sim -- [--seed N [--trace FILE] | --seeds COUNT [--from N] [--jobs J] [--keep-going] [--plant NAME] | --planted [--seeds COUNT] [--from N]] [--steps M] [--scenario NAME]';
 /** Seeds within which each planted fault must show. */
 const PLANTED_SEEDS = 500;
 
@@ -63,7 +63,7 @@ class Report {
 
 /** Tries every planted fault until a seed finds it, and prints a table. @returns how many were not found */
 async function tryPlants(
-  seeds: number,
+  seeds: readonly number[],
   jobs: number,
   only: string | undefined,
   task: Omit<SeedTask, 'seed'>,
@@ -80,17 +80,14 @@ async function tryPlants(
       if (outcome.violation !== undefined) found = outcome;
       return found === undefined;
     };
-    await runSeeds(
-      Array.from({ length: seeds }, (_, at) => at + 1),
-      { jobs, plant, task, onOutcome },
-    ).catch((error: unknown) => {
+    await runSeeds(seeds, { jobs, plant, task, onOutcome }).catch((error: unknown) => {
       problem = String(error);
     });
     if (found === undefined) missed++;
     const result =
       problem ??
       (found === undefined
-        ? `NOT caught by ${seeds} seeds`
+        ? `NOT caught by ${seeds.length} seeds`
         : `seed ${found.seed}: ${found.violation?.split('\n')[0]?.slice(0, 90)}`);
     print(
       `${plant.padEnd(26)} ${((performance.now() - begin) / 1000).toFixed(1).padStart(6)} s  ${result}  (${what})`,
@@ -125,8 +122,9 @@ async function main(): Promise<void> {
     ...(values.scenario === undefined ? {} : { scenario: values.scenario }),
   };
   if (values.planted === true) {
+    const planted = wholeNumber(values.seeds, 'seeds') ?? PLANTED_SEEDS;
     const missed = await tryPlants(
-      wholeNumber(values.seeds, 'seeds') ?? PLANTED_SEEDS,
+      Array.from({ length: planted }, (_, at) => first + at),
       wholeNumber(values.jobs, 'jobs') ?? availableParallelism(),
       values.plant,
       task,

@@ -13,7 +13,7 @@ import { type RecordTable, recordTable } from '#catalog/record-table.js';
 import { type ImportJob, isLiveJob } from '#model/states/import-job.js';
 import type { Counter } from '#platform/metrics.js';
 import type { Platform } from '#platform/platform.js';
-import { OrphansRecord, type SegmentRecord } from '#proto/elanus/data.js';
+import { OrphansRecord } from '#proto/elanus/data.js';
 import { readManifest } from '#segment/files/manifest.js';
 import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
@@ -120,9 +120,10 @@ export class Orphans {
   /** Objects of ours that no record names, by collection; 0n for index files of segments that are not there. Linear in what the store holds. */
   async unnamed(): Promise<ReadonlyMap<bigint, readonly ObjectName[]>> {
     const { catalog, platform } = this.#parts;
-    const named = new Set(
-      [...catalog.segments.values(), ...writtenByJobs(catalog.jobs.values())].flatMap(keysOf),
-    );
+    const named = new Set([
+      ...[...catalog.segments.values()].flatMap(keysOf),
+      ...keysOfJobs(catalog.jobs.values()),
+    ]);
     const byCollection = new Map<bigint, ObjectName[]>();
     for (const folder of OBJECT_FOLDERS) {
       for (const key of await platform.objectStore.list(folder)) {
@@ -192,8 +193,10 @@ export class Orphans {
     for (let begin = 0; begin < found.length && !this.#closed; begin += OBJECTS_PER_LOCK) {
       await locks.change(collectionId, async () => {
         await catalog.settle();
-        const written = writtenByJobs(catalog.jobsOf(collectionId));
-        const named = new Set([...catalog.segmentsOf(collectionId), ...written].flatMap(keysOf));
+        const named = new Set([
+          ...catalog.segmentsOf(collectionId).flatMap(keysOf),
+          ...keysOfJobs(catalog.jobsOf(collectionId)),
+        ]);
         for (const name of found.slice(begin, begin + OBJECTS_PER_LOCK)) {
           if (named.has(name.key) || !(await this.#isOld(name, bounds))) continue;
           this.#removed.add(name.key);
@@ -208,9 +211,12 @@ export class Orphans {
   }
 }
 
-/** What tasks of imports have written: their jobs name it, and commit it in the end. */
-const writtenByJobs = (jobs: Iterable<ImportJob>): SegmentRecord[] =>
-  [...jobs].filter(isLiveJob).flatMap(({ tasks }) => tasks.flatMap(({ segments }) => segments));
+/** What imports have written: until their end their jobs name it, first task by task, then what they commit. */
+const keysOfJobs = (jobs: Iterable<ImportJob>): string[] =>
+  [...jobs].filter(isLiveJob).flatMap((job) => {
+    if (job.state === 'committing') return job.segments.flatMap(keysOf);
+    return job.tasks.flatMap(({ segments }) => segments.flatMap(keysOf));
+  });
 
 /** Removes the files of a segment that will not be named. What cannot be removed now is an orphan of the next start. */
 export async function discardFiles(platform: Platform, segment: Parameters<typeof keysOf>[0]): Promise<void> {

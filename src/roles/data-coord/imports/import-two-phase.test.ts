@@ -168,6 +168,29 @@ describe('an import in two phases', () => {
     expect(timeOf(2n)).toBeGreaterThan(timeOf(1n));
   });
 
+  it('keeps its files between its commit and its end, while orphans are looked for', async () => {
+    const running = await uncommitted();
+    const { platform, registry, run, cluster } = running;
+    const { metaStore } = platform;
+    const transact = metaStore.transact.bind(metaStore);
+    let isRefused = true;
+    metaStore.transact = async (guards, changes) => {
+      if (isRefused && changes.some((one) => 'key' in one && one.key.startsWith('datacoord-meta/s/')))
+        throw new ElanusError('io_failed', 'not now');
+      return transact(guards, changes);
+    };
+    await run(registry.commitImport({ jobId: 1n }));
+    // Whoever takes the channels over has what no writer of today can have written removed.
+    await run(registry.acquireChannels({ serverId: 9n }));
+    await cluster.world.advance(1000);
+    expect(await flushedOf(running)).toEqual([]);
+    expect(await objectsOf(running, '')).toEqual([LOG, MANIFEST].sort());
+    isRefused = false;
+    await cluster.world.advance(60_000);
+    expect(await stateOf(running)).toMatchObject({ state: 'completed' });
+    expect(await objectsOf(running, '')).toEqual([LOG, MANIFEST].sort());
+  });
+
   it('of a commit and an abort at once one wins, and is right', async () => {
     for (const isAbortFirst of [true, false]) {
       const running = await uncommitted();
