@@ -58,14 +58,6 @@ it.each([1, 2, 30])('gives the hits of %d queries each', async (count) => {
 
 /** An index of eight nodes, node n is row 7 - n, which answers as `search` and says `givenUp` of each query. */
 function filteredIndex(givenUp = 0) {
-  const { index, vectors, asked } = indexOfNodes(givenUp);
-  return async (excluded: Uint8Array) => {
-    await index.search(vectors, { queries: new Float32Array(DIM), k: K, params: {}, passing: 6, excluded });
-    return asked.at(-1);
-  };
-}
-
-function indexOfNodes(givenUp = 0) {
   const asked: IndexSearchInput[] = [];
   const tasks = {
     graphSearch: (input: IndexSearchInput) => {
@@ -89,7 +81,11 @@ function indexOfNodes(givenUp = 0) {
   };
   const index = new SegmentIndex(workers, { region, placement, bytes: 1, task: 'graphSearch' }, 'key');
   const store = { place: { dim: DIM, vectorsOffset: 0 }, vectorBytes: DIM * 4 };
-  return { index, asked, vectors: { region, store, hold: <T>(task: () => Promise<T>) => task() } };
+  const vectors = { region, store, hold: <T>(task: () => Promise<T>) => task() };
+  return async (excluded: Uint8Array) => {
+    await index.search(vectors, { queries: new Float32Array(DIM), k: K, params: {}, passing: 6, excluded });
+    return asked.at(-1);
+  };
 }
 
 it('brings bits that are searched by again into the order of the nodes, once', async () => {
@@ -114,14 +110,4 @@ it('tries no walk by bits whose walks ended in scans, and does by others', async
   const other = Uint8Array.of(0b0000_0110);
   await searchBy(other);
   expect((await searchBy(other))?.isWalkSkipped).toBeUndefined();
-});
-
-it('knows bits of searches that were not in it, and has them in the order of the nodes when one is', async () => {
-  const { index, vectors, asked } = indexOfNodes();
-  const excluded = Uint8Array.of(0b0000_0011);
-  expect(index.isSearchedBy(excluded)).toBe(false);
-  index.noteBits(excluded);
-  expect(index.isSearchedBy(excluded)).toBe(true);
-  await index.search(vectors, { queries: new Float32Array(DIM), k: K, params: {}, passing: 6, excluded });
-  expect(asked.at(-1)?.excludedNodes?.[0]).toBe(0b1100_0000);
 });

@@ -128,16 +128,6 @@ export class SegmentIndex {
     }
   }
 
-  /** Whether an earlier search was by these bits. */
-  isSearchedBy(excluded: Uint8Array): boolean {
-    return this.#searchedBy.has(excluded);
-  }
-
-  /** A search was by these bits, though not in the index. */
-  noteBits(excluded: Uint8Array): void {
-    if (!this.#searchedBy.has(excluded)) this.#searchedBy.set(excluded, { walks: new WalkHistory() });
-  }
-
   #runParts(
     vectors: HeldVectors | undefined,
     count: number,
@@ -158,7 +148,7 @@ export class SegmentIndex {
     if (!hasNodeOrder(placement)) return { excluded, passing };
     const known = this.#searchedBy.get(excluded);
     if (known === undefined) {
-      this.noteBits(excluded);
+      this.#searchedBy.set(excluded, { walks: new WalkHistory() });
       return { excluded, passing };
     }
     known.byNode ??= bitsByNode(region.memory, placement, excluded);

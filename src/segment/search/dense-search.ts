@@ -26,7 +26,6 @@ export function runDense(plan: DensePlan, facts: DenseFacts, search: DenseSearch
     case 'signatures':
       return scanSignatures(plan.rowsPerTask, facts, search);
     case 'rows':
-      if (search.excluded.bits !== undefined) search.vectors.index?.noteBits(search.excluded.bits);
       return merged(facts, search, rowTasks(plan.rowsPerTask, facts, search));
     case 'walk and scan':
       return walkAndScan(facts, search);

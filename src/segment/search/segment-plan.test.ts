@@ -30,7 +30,6 @@ const dense: DenseFacts = {
   queryBytes: 512,
   isAlone: false,
   isNarrowed: false,
-  isAskedAgain: false,
   index: undefined,
   keepsRecall: false,
   grownRows: 0,
@@ -45,7 +44,6 @@ const indexOf = (indexType: string, of: Partial<IndexFacts> = {}): IndexFacts =>
   ...of,
 });
 const hnsw = indexOf('HNSW');
-const scanning = indexOf('HNSW', { planOf: () => 'scan' });
 const few = { isNarrowed: true, passing: 1000 };
 const chosen = { isExact: false, params: { ef: 77 }, width: 77, recall: 0.97 } as const;
 
@@ -100,31 +98,13 @@ test.each<[string, Partial<DenseFacts>, object, object]>([
     { kind: 'rows', rowsPerTask: 1000 },
     { plan: 'rows' },
   ],
+  ['one row more', { index: hnsw, ...few, passing: 1001 }, { kind: 'index' }, {}],
   [
-    'codes of few rows, by bits that come again',
-    { index: scanning, ...few, isAskedAgain: true },
-    { kind: 'index' },
-    { indexType: 'HNSW', plan: 'scan', recall: 0 },
-  ],
-  [
-    'few rows by bits that may not come again',
-    { index: scanning, ...few },
-    { kind: 'rows' },
+    'few rows go before a look through codes',
+    { index: indexOf('HNSW', { planOf: () => 'scan' }), ...few },
+    { kind: 'rows', rowsPerTask: 1000 },
     { plan: 'rows' },
   ],
-  [
-    'few rows in a range',
-    { index: scanning, ...few, isAskedAgain: true, isAlone: true },
-    { kind: 'rows' },
-    {},
-  ],
-  [
-    'few rows of a search that is promised a recall',
-    { index: scanning, ...few, isAskedAgain: true, keepsRecall: true },
-    { kind: 'rows' },
-    { recall: 1 },
-  ],
-  ['one row more', { index: hnsw, ...few, passing: 1001 }, { kind: 'index' }, {}],
   [
     'a chosen width',
     { index: hnsw, choice: chosen },

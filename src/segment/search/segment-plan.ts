@@ -47,9 +47,8 @@ export interface DenseFacts extends CommonFacts {
   readonly queryBytes: number;
   /** A range, or scores that must be the same again: the scan is not shared. */
   readonly isAlone: boolean;
-  /** Whether some rows do not count, and whether an earlier search said so by the same bits. */
+  /** Whether some rows do not count. */
   readonly isNarrowed: boolean;
-  readonly isAskedAgain: boolean;
   readonly index: IndexFacts | undefined;
   /** The search has a target recall: nothing may be used whose recall is not measured. */
   readonly keepsRecall: boolean;
@@ -154,7 +153,7 @@ const SHARED_QUERIES_MAX = 4;
 const SCAN_QUERIES_MAX = 32;
 /** Tasks for each thread from which a scan counts as cut into many. */
 const TASKS_PER_THREAD_MAX = 16;
-/** So few rows of a segment are scored one by one: that is exact, and as fast as an index that must look past the others, but for codes that are looked through. */
+/** So few rows of a segment are scored one by one, index or not: that is exact, and as fast as an index that must look past the others. */
 const FEW_ROWS_MAX = 1000;
 /** Few rows are at most one part in so many. */
 const FEW_SHARE = 2;
@@ -188,17 +187,7 @@ export const isIndexUsable = (facts: DenseFacts): boolean =>
   facts.index !== undefined &&
   facts.index.metric === facts.metric &&
   facts.index.rowCount === facts.rowCount &&
-  (!areFew(facts) || areScannedByCode(facts, facts.index));
-
-/**
- * Bits that come again are in the order of the index's nodes by then. A search that is promised a recall, or a range, is exact
- * where few rows count.
- */
-const areScannedByCode = (facts: DenseFacts, index: IndexFacts): boolean =>
-  facts.isAskedAgain &&
-  !facts.keepsRecall &&
-  !facts.isAlone &&
-  graphPlan(facts, index, facts.params) === 'scan';
+  !areFew(facts);
 
 function planDense(facts: DenseFacts): DensePlan {
   const { index, choice, passing, queryCount, rowCount, parallelism } = facts;
@@ -236,21 +225,11 @@ const areSparse = ({ passing, rowCount, vectorBytes }: DenseFacts): boolean =>
 function isScoredByRow(facts: DenseFacts, index: IndexFacts, params: AskedParams): boolean {
   const { isNarrowed, passing, k, vectorBytes } = facts;
   if (!isNarrowed) return false;
-  const plan = graphPlan(facts, index, params);
-  if (plan !== undefined) return plan === 'exact';
+  if (widthNameOf(index.indexType) === 'ef')
+    return index.planOf(passing, Math.max(Number(params.ef ?? 0), k), k) === 'exact';
   const probe = index.probeMicros(passing, k, params);
   return probe !== undefined && rowsMicros(passing, vectorBytes, 1) < probe;
 }
-
-/** Undefined: it is no graph in memory. */
-const graphPlan = (
-  { passing, k }: DenseFacts,
-  index: IndexFacts,
-  params: AskedParams,
-): WalkPlan | undefined =>
-  widthNameOf(index.indexType) === 'ef'
-    ? index.planOf(passing, Math.max(Number(params.ef ?? 0), k), k)
-    : undefined;
 
 const isShared = ({ isAlone, queryCount, rowCount, vectorBytes }: DenseFacts): boolean =>
   !isAlone &&

@@ -130,7 +130,6 @@ function searchDense(asked: Asked, vectors: VectorColumn): Promise<SegmentHits> 
     queryBytes: queries.byteLength,
     isAlone: request.radius !== undefined || request.rangeFilter !== undefined || request.exact === true,
     isNarrowed: bits !== undefined,
-    isAskedAgain: bits !== undefined && vectors.index?.isSearchedBy(bits) === true,
     index: request.exact ? undefined : vectors.index,
     keepsRecall: hooks.choose !== undefined,
     grownRows: request.exact ? 0 : (vectors.growing?.coveredRows(request.metric, rowCount) ?? 0),
