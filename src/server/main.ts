@@ -206,8 +206,11 @@ function takeRootPassword({ rootPasswordFile }: ServeOptions): string | undefine
   return givenRootPassword(rootPasswordFile, variable, (file) => readFileSync(file, 'utf8'));
 }
 
-/** Supervisors kill after 10 s; what is not in files by then is read from the log at the next start. */
-const stopLimits: CloseLimits = { graceMs: 1500, flushMs: 3500, partMs: 300 };
+/**
+ * Supervisors kill after 10 s; what is not in files by then is read from the log at the next start. One part may be late, as where others have the
+ * processor; with two that hang the end comes from outside.
+ */
+const stopLimits: CloseLimits = { graceMs: 1500, flushMs: 3500, partMs: 1200 };
 const STOP_MS_MAX = 7500;
 
 function stopAtSignals(close: () => Promise<void>): void {
