@@ -4,6 +4,7 @@ import { type CodeFit, type CodeFitInput, doesFit } from '#index/graph/build/cod
 import {
   type CodeForm,
   codeBytes,
+  codeError,
   fittingForm,
   isPlainForm,
   rescored,
@@ -20,6 +21,8 @@ export interface ChosenCodes {
 }
 
 const NEAREST_WANTED = 10;
+/** Codes that err by more, as a share of the distance of neighbours, lead a walk over a file nowhere from afar; it scores no more than it reads. */
+const PAGED_ERROR_MAX = 0.25;
 
 function stepFor<Region extends IndexRegion>({ plan, sample }: BuildRun<Region>, form: CodeForm): number {
   const { deviation, reach, most } = sample;
@@ -69,7 +72,11 @@ export async function chooseCodes<Region extends IndexRegion>(
   const form =
     by === 'FP32' || bits || pq
       ? fitting
-      : await firstFit(fitting, dim, (one) => fits(run, one, stepFor(run, one), role));
+      : await firstFit(fitting, dim, async (one) => {
+          const step = stepFor(run, one);
+          const isCoarse = codeError(step) > PAGED_ERROR_MAX * nearest * place.step;
+          return !(spec.isPaged === true && isCoarse) && fits(run, one, step, role);
+        });
   const step = bits ? place.step : stepFor(run, form);
   return { form, step, stride: pq?.stride ?? codeBytes(form, dim) };
 }

@@ -79,15 +79,20 @@ export function scoredStepOf(form: CodeForm, deviation: number, reach: number, m
 }
 
 /**
- * The shortest codes whose error is small beside the distance of near neighbours. The error of a coded distance is about twice the
- * distance times the deviation of one dim's rounding, step / sqrt(12): relative to the squared distance, 2 * step / (sqrt(12) * distance).
+ * The error of a squared distance by codes is about twice the distance times the deviation of one dim's rounding, step / sqrt(12). This is for a
+ * distance of 1.
+ */
+export const codeError = (step: number): number => (2 * step) / Math.sqrt(12);
+
+/**
+ * The shortest codes whose error is small beside the distance of near neighbours.
  * @param nearest usual distance of a vector to its nearest, framed
  */
 export function fittingForm(dim: number, nearest: number, deviation: number, reach: number): CodeForm {
   // Few dims are padded so far that fewer bits save nothing.
   const isShorter = (form: CodeForm): boolean => codeBytes(form, dim) < codeBytes('SQ8', dim);
-  const error = (form: CodeForm): number => (2 * stepOf(form, deviation, reach)) / Math.sqrt(12);
-  const fits = (form: CodeForm): boolean => isShorter(form) && error(form) <= CODE_ERROR_MAX * nearest;
+  const fits = (form: CodeForm): boolean =>
+    isShorter(form) && codeError(stepOf(form, deviation, reach)) <= CODE_ERROR_MAX * nearest;
   return fits('SQ4') ? 'SQ4' : fits('SQ6') ? 'SQ6' : 'SQ8';
 }
 
