@@ -23,6 +23,7 @@ SETS = {
 SHARES = [0.01, 0.1, 0.5]
 K, RECALL, TRUTH_DEPTH, BATCH = 10, 0.95, 100, 1000
 M, EF_CONSTRUCTION = 16, 200
+WARM_UP_S, AT_FIRST_S = 2, 0.25
 WIDTHS = [10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
 
 phase, engine_name, set_name, folder, seconds = sys.argv[1:6]
@@ -219,13 +220,15 @@ def search():
     first_ms = since_start_ms()
     for_s = float(seconds)
     width, recall = width_for(None)
-    rate(width, None, 1, for_s / 4)
+    at_first = rate(width, None, 1, AT_FIRST_S)
+    rate(width, None, 1, WARM_UP_S - AT_FIRST_S)
     one, eight = rate(width, None, 1, for_s), rate(width, None, 8, for_s)
     filtered = {}
     for share in SHARES:
         narrow, found = width_for(share)
         filtered[f"{share:g}"] = {"qps": rate(narrow, share, 1, for_s / 2)["qps"], "recall": found}
-    measured = {"firstMs": first_ms, "width": width, "recall": recall, "one": one, "eight": eight}
+    measured = {"firstMs": first_ms, "width": width, "recall": recall}
+    measured.update({"atFirst": at_first, "one": one, "eight": eight})
     return {**measured, "filtered": filtered, "rssMb": rss_mb()}
 
 
