@@ -32,6 +32,9 @@ export interface RowScores {
   bestOfAll?(k: number, excluded?: Uint8Array): Hits;
 }
 
+const NO_QUERY = new Uint8Array(0);
+const NO_BOUNDS: ScoreBounds = {};
+
 export class VectorScores implements RowScores {
   readonly rowBytes: number;
   readonly isByCodes = false;
@@ -39,7 +42,7 @@ export class VectorScores implements RowScores {
   readonly #metric: MetricType;
   readonly #rowCount: number;
   readonly #context: FlatSearchContext;
-  #query: Uint8Array = new Uint8Array(0);
+  #query: Uint8Array = NO_QUERY;
 
   /** @param context whose first memory has the vectors */
   constructor(vectors: ExactVectors, metric: MetricType, rowCount: number, context: FlatSearchContext) {
@@ -54,7 +57,7 @@ export class VectorScores implements RowScores {
     this.#query = query;
   }
 
-  best(ids: Uint32Array, k: number, _worth: number, bounds: ScoreBounds = {}): Hits {
+  best(ids: Uint32Array, k: number, _worth: number, bounds: ScoreBounds = NO_BOUNDS): Hits {
     const { radius, rangeFilter } = bounds;
     const input = {
       ...this.#vectors,
@@ -63,6 +66,7 @@ export class VectorScores implements RowScores {
       k: Math.min(k, FLAT_K_MAX),
       ids,
     };
+    if (radius === undefined && rangeFilter === undefined) return flatIds(input, this.#context);
     return flatIds(
       {
         ...input,

@@ -10,8 +10,8 @@ import { nearestByCode } from '#index/graph/codes/code-nearest.js';
 import { decodeCode } from '#index/graph/codes/code-vectors.js';
 import { type CodeForm, rescored } from '#index/graph/codes/graph-codes.js';
 import { COPY_SECTIONS } from '#index/graph/nodes/copies-of-rows.js';
-import { graphParams, NIL } from '#index/graph/nodes/graph-layout.js';
-import type { GraphSearchPlace } from './graph-walks.js';
+import { NIL } from '#index/graph/nodes/graph-layout.js';
+import type { GraphPlace } from './graph-place.js';
 
 /** Nodes whose keys are computed at a time. */
 const PIECE_NODES = 4096;
@@ -21,7 +21,9 @@ const UNIT_MIN = 0.25;
 export class CodeScores implements RowScores {
   readonly isByCodes = true;
   readonly rowBytes: number;
-  readonly #place: GraphSearchPlace;
+  readonly #place: GraphPlace;
+  /** Address of the query that codes are compared with. */
+  readonly #coded: number;
   readonly #metric: MetricType;
   readonly #bytes: Uint8Array;
   readonly #codesAt: number;
@@ -33,11 +35,12 @@ export class CodeScores implements RowScores {
   /** Cosine: what the frame took off vectors, as it is in the frame. Inner products are of vectors with it. */
   readonly #shift: Float32Array | undefined;
 
-  constructor(place: GraphSearchPlace) {
-    const { index, memory } = place;
-    const { nodes, codeStride, hasRows } = graphParams(index);
+  constructor(place: GraphPlace, coded: number) {
+    const { index, memory, params, metric } = place;
+    const { nodes, codeStride, hasRows } = params;
     this.#place = place;
-    this.#metric = index.metric as MetricType;
+    this.#coded = coded;
+    this.#metric = metric;
     this.rowBytes = codeStride;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#codesAt = sectionAt(index, 'codes');
@@ -74,9 +77,9 @@ export class CodeScores implements RowScores {
     // A range may begin behind the nearest.
     if (bounds?.radius !== undefined || bounds?.rangeFilter !== undefined || nodes.length <= worth)
       return this.#bestOf(nodes, k, bounds);
-    const { kernel, memory, at, work, query } = this.#place;
+    const { kernel, memory, at, work } = this.#place;
     // Nothing of a walk is needed any more.
-    const places = { query, ids: at + work.pool, keys: at + work.results };
+    const places = { query: this.#coded, ids: at + work.pool, keys: at + work.results };
     let listed = 0;
     const nearest = nearestByCode(kernel, memory, places, worth, PIECE_NODES, (ids) => {
       const piece = nodes.subarray(listed, listed + ids.length);

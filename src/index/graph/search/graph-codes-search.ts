@@ -3,7 +3,6 @@ import { must } from '#base/assert.js';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { CodeScores } from './code-scores.js';
 import { searchGraphBy } from './graph-search.js';
-import { plainWalks } from './graph-walks.js';
 
 export type CodesSearchInput = Omit<IndexSearchInput, 'vectors'>;
 
@@ -16,7 +15,7 @@ export function graphCodesSearch(
     input,
     must(memories[0], 'memory of the index'),
     thread,
-    plainWalks,
-    (place) => new CodeScores(place),
+    (place) => place.plainWalks,
+    (place, query) => new CodeScores(place, query),
   );
 }

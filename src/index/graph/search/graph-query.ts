@@ -3,11 +3,9 @@
 import { assertNever, must } from '#base/assert.js';
 import { bytesView } from '#base/bytes.js';
 import { countingRows } from '#index/block/counting-rows.js';
-import { type ElementType, vectorBytes } from '#index/block/element-type.js';
 import { type MemoryViews, viewsOf } from '#index/block/memory-views.js';
-import type { MetricType } from '#index/block/metric.js';
 import { writeFloats } from '#index/block/vector-floats.js';
-import type { IndexPlacement, IndexSearchInput } from '#index/block/vector-index.js';
+import type { IndexSearchInput } from '#index/block/vector-index.js';
 import {
   filteredWalk,
   planWalk,
@@ -19,31 +17,20 @@ import {
 } from '#index/block/walk-plan.js';
 import type { Hits, RowScores } from '#index/flat/row-scores.js';
 import {
-  type CodeForm,
   encodeQuery,
-  type Frame,
   IN_QUESTION,
-  isCodeForm,
   keptBeside,
   keySlack,
   rescored,
   useCodes,
 } from '#index/graph/codes/graph-codes.js';
-import { type GraphKernel, graphKernel } from '#index/graph/codes/graph-kernel.js';
-import { CopiesOfRows } from '#index/graph/nodes/copies-of-rows.js';
-import {
-  excludedBytes,
-  GRAPH_POOL_MAX,
-  type GraphParams,
-  graphParams,
-  type WorkLayout,
-  workLayout,
-} from '#index/graph/nodes/graph-layout.js';
+import type { GraphKernel } from '#index/graph/codes/graph-kernel.js';
+import { excludedBytes, GRAPH_POOL_MAX } from '#index/graph/nodes/graph-layout.js';
 import { placeNodeBits, placeRowBits } from '#index/graph/nodes/placed-bits.js';
 import { scoredByCodes } from './code-scores.js';
-import type { Column, GraphIndexPlace, GraphSearchPlace, GraphWalks } from './graph-walks.js';
+import { type GraphPlace, graphPlaceOf } from './graph-place.js';
+import type { Column, GraphWalks } from './graph-walks.js';
 import { hitsInRange } from './hits-in-range.js';
-import { frameOf } from './query-frame.js';
 
 /** What a search is asked, without the vectors, which not every search has. */
 export type GraphSearchInput = Omit<IndexSearchInput, 'vectors'>;
@@ -55,25 +42,16 @@ const UNBOUNDED = 2 ** 30;
 
 export class GraphQuery {
   readonly #input: GraphSearchInput;
-  readonly #index: IndexPlacement;
-  readonly #params: GraphParams;
-  readonly #metric: MetricType;
-  readonly #memory: WebAssembly.Memory;
+  readonly #place: GraphPlace;
+  readonly #kernel: GraphKernel;
   readonly #views: MemoryViews;
   readonly #queries: Uint8Array;
-  readonly #queryBytes: number;
-  readonly #kernel: GraphKernel;
-  readonly #work: WorkLayout;
-  readonly #at: number;
-  readonly #form: CodeForm;
-  readonly #frame: Frame;
   readonly #plan: WalkPlan;
   readonly #walks: GraphWalks;
   readonly #scores: RowScores;
   /** Address of the query that codes are compared with. */
   readonly #query: number;
   readonly #passing: number;
-  readonly #copies: CopiesOfRows | undefined;
   /** Nodes, and copies of their rows. */
   readonly #members: number;
   /** Rows scored by the plan `exact`. */
@@ -92,44 +70,28 @@ export class GraphQuery {
     input: GraphSearchInput,
     memory: WebAssembly.Memory,
     thread: number,
-    walksOf: (place: GraphIndexPlace) => GraphWalks,
-    scoresOf: (place: GraphSearchPlace) => RowScores,
+    walksOf: (place: GraphPlace) => GraphWalks,
+    scoresOf: (place: GraphPlace, query: number) => RowScores,
   ) {
-    const { index } = input;
+    const place = graphPlaceOf(input.index, memory, thread);
+    const { index, params, kernel, form, isIp, copies } = place;
     this.#input = input;
-    this.#index = index;
-    this.#params = graphParams(index);
-    this.#metric = index.metric as MetricType;
-    this.#queries = bytesView(input.queries);
-    this.#queryBytes = vectorBytes(index.elementType as ElementType, index.dim);
-    this.#memory = memory;
+    this.#place = place;
+    this.#kernel = kernel;
+    this.#queries = input.queries instanceof Uint8Array ? input.queries : bytesView(input.queries);
     this.#views = viewsOf(memory);
-    this.#kernel = graphKernel.on(this.#memory);
-    const { nodes, degree, form, hasRows } = this.#params;
-    this.#form = isCodeForm(form) ? form : 'SQ8';
-    this.#work = workLayout(nodes, index.dim, degree);
-    this.#at = index.workOffset + index.workBytes * thread;
-    const isIp = index.metric === 'IP';
-    this.#frame = frameOf(index, this.#form);
-    this.#kernel.useRows(hasRows ? must(index.sections.rows, 'section rows').offset : 0);
-    const indexPlace = { index, kernel: this.#kernel, at: this.#at, work: this.#work, isIp };
-    this.#walks = walksOf(indexPlace);
+    kernel.useRows(place.rows);
+    this.#walks = walksOf(place);
     const { codes, upperCodes, links, own } = this.#walks;
-    this.#query = own?.query ?? this.#at + this.#work.query;
-    if (own === undefined) useCodes(this.#kernel, this.#form, isIp, index.dim, codes.offset, codes.stride);
+    const query = own?.query ?? place.at + place.work.query;
+    this.#query = query;
+    if (own === undefined) useCodes(kernel, form, isIp, index.dim, codes.offset, codes.stride);
     else own.use();
-    if (upperCodes !== undefined) this.#kernel.useUpperCodes(upperCodes.offset, upperCodes.stride);
-    this.#scores = scoresOf({
-      ...indexPlace,
-      memory,
-      form: this.#form,
-      frame: this.#frame,
-      query: this.#query,
-    });
-    this.#slack = own === undefined && !this.#scores.isByCodes ? keySlack(this.#form, isIp) : 0;
+    if (upperCodes !== undefined) kernel.useUpperCodes(upperCodes.offset, upperCodes.stride);
+    this.#scores = scoresOf(place, query);
+    this.#slack = own === undefined && !this.#scores.isByCodes ? keySlack(form, isIp) : 0;
     this.#useGraphAndThread(links);
-    this.#copies = CopiesOfRows.in(memory, index);
-    const members = nodes + (this.#copies?.count ?? 0);
+    const members = params.nodes + (copies?.count ?? 0);
     this.#members = members;
     this.#passing = Math.min(members, input.excluded === undefined ? members : (input.passing ?? members));
     this.#plan = this.#planFor();
@@ -140,33 +102,18 @@ export class GraphQuery {
   }
 
   #useGraphAndThread(links: Column): void {
-    const { nodes, degree } = this.#params;
-    const place = (name: string): number => must(this.#index.sections[name], `section ${name}`).offset;
-    this.#kernel.useGraph(
-      nodes,
-      degree,
-      links.offset,
-      links.stride,
-      place('upper'),
-      place('upperOf'),
-      place('header'),
-    );
-    const { visited, pool, results, scratch } = this.#work;
-    const at = this.#at;
-    this.#kernel.useThread(
-      at + visited,
-      at + pool,
-      at + results,
-      GRAPH_POOL_MAX,
-      at + scratch,
-      this.#kernel.lastEpoch(),
-    );
+    const { params, at, work, upper, upperOf, header } = this.#place;
+    const { nodes, degree } = params;
+    const kernel = this.#kernel;
+    kernel.useGraph(nodes, degree, links.offset, links.stride, upper, upperOf, header);
+    const { visited, pool, results, scratch } = work;
+    kernel.useThread(at + visited, at + pool, at + results, GRAPH_POOL_MAX, at + scratch, kernel.lastEpoch());
   }
 
   #question(ef: number): WalkQuestion {
-    const { isGrowing, nodes } = this.#params;
-    const { rowCount } = this.#index;
-    const copies = this.#copies?.count ?? 0;
+    const { isGrowing, nodes } = this.#place.params;
+    const { rowCount } = this.#place.index;
+    const copies = this.#place.copies?.count ?? 0;
     return {
       nodes: isGrowing ? rowCount : this.#members,
       ...(copies > 0 && { distinct: isGrowing ? Math.max(1, rowCount - copies) : nodes }),
@@ -174,14 +121,14 @@ export class GraphQuery {
       ef,
       k: this.#isRange ? ef : this.#input.k,
       vectorBytes: this.#scores.rowBytes,
-      codeBytes: walkedBytes(this.#walks.codes.stride, this.#index.dim),
+      codeBytes: walkedBytes(this.#walks.codes.stride, this.#place.index.dim),
       readsRecords: this.#walks.hasFloatResults === true,
     };
   }
 
   #planFor(): WalkPlan {
     const plan = planWalk(this.#question(this.#ef));
-    if (!this.#params.isGrowing || !this.#isWhole) return plan;
+    if (!this.#place.params.isGrowing || !this.#isWhole) return plan;
     // Rows newer than the search may be in a growing graph already: only what looks at bits keeps them out.
     return plan === 'walk' ? 'filtered walk' : 'scan';
   }
@@ -196,8 +143,9 @@ export class GraphQuery {
   }
 
   get #firsts(): Uint32Array {
-    const { offset } = must(this.#index.sections.rows, 'section rows');
-    return new Uint32Array(this.#memory.buffer, offset, this.#params.nodes);
+    const { index, memory, params } = this.#place;
+    const { offset } = must(index.sections.rows, 'section rows');
+    return new Uint32Array(memory.buffer, offset, params.nodes);
   }
 
   get #isRange(): boolean {
@@ -215,37 +163,34 @@ export class GraphQuery {
   }
 
   #copyExcluded(excluded: Uint8Array): void {
-    this.#excluded = this.#at + this.#work.excluded;
+    this.#excluded = this.#place.at + this.#place.work.excluded;
     const { excludedNodes } = this.#input;
     this.#kernel.useNodeBits(excludedNodes === undefined ? 0 : 1);
-    const { nodes, rowRoom } = this.#params;
-    const bytes = excludedBytes(Math.max(nodes, rowRoom, this.#index.rowCount));
-    const room = { memory: this.#memory, at: this.#excluded, bytes };
-    if (excludedNodes === undefined) placeRowBits(room, excluded, this.#copies);
+    const { nodes, rowRoom } = this.#place.params;
+    const bytes = excludedBytes(Math.max(nodes, rowRoom, this.#place.index.rowCount));
+    const room = { memory: this.#place.memory, at: this.#excluded, bytes };
+    if (excludedNodes === undefined) placeRowBits(room, excluded, this.#place.copies);
     else placeNodeBits(room, excludedNodes);
   }
 
   run(query: number, rows: Uint32Array, scores: Float32Array, at: number): number {
-    const { dim } = this.#index;
-    const { raw, framed } = this.#work;
+    const { index, work, frame, form, memory, queryBytes } = this.#place;
+    const { dim, elementType } = index;
+    const [raw, framed] = [this.#place.at + work.raw, this.#place.at + work.framed];
     const { own } = this.#walks;
     const { k, rangeFilter } = this.#input;
-    const isOnly = this.#queries.length === this.#queryBytes;
+    const isOnly = this.#queries.length === queryBytes;
     const bytes = isOnly
       ? this.#queries
-      : this.#queries.subarray(query * this.#queryBytes, (query + 1) * this.#queryBytes);
+      : this.#queries.subarray(query * queryBytes, (query + 1) * queryBytes);
     const { isByCodes } = this.#scores;
     if (!isByCodes) this.#scores.useQuery(bytes);
     if (this.#passingRows !== undefined && !isByCodes)
       return this.#scanRows(this.#passingRows, rows, scores, at);
-    if (this.#index.elementType === 'float32') this.#views.bytes.set(bytes, this.#at + raw);
-    else
-      writeFloats(this.#index.elementType, bytes, new Float32Array(this.#memory.buffer, this.#at + raw, dim));
-    const { mean, signs, isUnit } = this.#frame;
-    this.#kernel.toFrame(this.#at + raw, dim, mean, signs, isUnit ? 1 : 0, this.#at + framed);
-    this.#walks.prepare(
-      own ? 1 : encodeQuery(this.#memory, this.#form, this.#frame, this.#at + framed, this.#query),
-    );
+    if (elementType === 'float32') this.#views.bytes.set(bytes, raw);
+    else writeFloats(elementType, bytes, new Float32Array(memory.buffer, raw, dim));
+    this.#kernel.toFrame(raw, dim, frame.mean, frame.signs, frame.isUnit ? 1 : 0, framed);
+    this.#walks.prepare(own ? 1 : encodeQuery(memory, form, frame, framed, this.#query));
     if (isByCodes) this.#scores.useQuery(bytes);
     if (this.#passingRows !== undefined) return this.#scanRows(this.#passingRows, rows, scores, at);
     const isRange = this.#isRange;
@@ -254,7 +199,7 @@ export class GraphQuery {
       if (found < 0) return this.#scanRows(this.#rowsThatCount, rows, scores, at);
       const scored = this.#score(found, isRange ? found : k);
       const { hits, isPast } = isRange
-        ? hitsInRange(scored, this.#metric, this.#input)
+        ? hitsInRange(scored, this.#place.metric, this.#input)
         : { hits: scored, isPast: true };
       // A range may begin behind the nearest ef rows: look farther until it is filled, passed, or nothing is left. Of a ring the k-th hit
       // has to be in the nearer half of the found: the farther ones are those that were easy to find.
@@ -262,8 +207,10 @@ export class GraphQuery {
       if (isPast || hits.rows.length >= enough || found < ef || ef >= GRAPH_POOL_MAX) {
         // A walk can end before it has k rows: parts of the graph may be out of its reach. All rows are looked at instead.
         if (!isRange && hits.rows.length < Math.min(k, this.#passing)) return this.#scanAll(rows, scores, at);
-        rows.set(hits.rows.subarray(0, k), at);
-        scores.set(hits.scores.subarray(0, k), at);
+        // A view costs more than what it leaves out, which nearly always is nothing.
+        const isAll = hits.rows.length <= k;
+        rows.set(isAll ? hits.rows : hits.rows.subarray(0, k), at);
+        scores.set(isAll ? hits.scores : hits.scores.subarray(0, k), at);
         return Math.min(k, hits.rows.length);
       }
     }
@@ -272,7 +219,7 @@ export class GraphQuery {
   #walk(ef: number, wanted: number): number {
     switch (this.#plan) {
       case 'walk': {
-        const kept = keptBeside(ef, this.#worth(wanted), this.#form, this.#isAsked);
+        const kept = keptBeside(ef, this.#worth(wanted), this.#place.form, this.#isAsked);
         const { isResults, count } = this.#walks.walk(ef, wanted, Math.min(kept, GRAPH_POOL_MAX));
         return this.#take(isResults ? 1 : 0, count);
       }
@@ -292,7 +239,7 @@ export class GraphQuery {
     // All rows count: what is promised of filters would only leave the answer to codes.
     const isWhole = this.#isWhole;
     if (isWhole || this.#input.isWalkSkipped !== true) {
-      const { nodes, isGrowing, upperNodes } = this.#params;
+      const { nodes, isGrowing, upperNodes } = this.#place.params;
       const asked = filteredWalk(this.#question(ef));
       const count = this.#walks.walkCounting({
         ...(this.#isRange ? { ...asked, narrow: ef, far: Math.max(ef, asked.far) } : asked),
@@ -316,7 +263,7 @@ export class GraphQuery {
 
   get #rowsThatCount(): Uint32Array {
     const { excluded, rows } = this.#input;
-    const { rowCount } = this.#index;
+    const { rowCount } = this.#place.index;
     if (rows !== undefined) return rows;
     return excluded === undefined
       ? Uint32Array.from({ length: rowCount }, (_, row) => row)
@@ -333,7 +280,7 @@ export class GraphQuery {
   /** Puts the rows of what was found where they are scored. */
   #take(fromResults: number, count: number): number {
     this.#from = fromResults;
-    this.#kernel.takeRows(fromResults, count, this.#at + this.#work.rows);
+    this.#kernel.takeRows(fromResults, count, this.#place.at + this.#place.work.rows);
     return count;
   }
 
@@ -342,7 +289,8 @@ export class GraphQuery {
     const { k } = this.#input;
     const best = this.#scores.best(ids, k, this.#worth(k), this.#input);
     const hasFirsts = this.#scores.isByCodes || this.#isOfFirsts;
-    const hits = hasFirsts && this.#copies ? this.#copies.expanded(best, k, this.#input.excluded) : best;
+    const hits =
+      hasFirsts && this.#place.copies ? this.#place.copies.expanded(best, k, this.#input.excluded) : best;
     rows.set(hits.rows, at);
     scores.set(hits.scores, at);
     return hits.rows.length;
@@ -377,10 +325,14 @@ export class GraphQuery {
     const count = isCut
       ? this.#kernel.worthScoring(this.#from, most, k, this.#areFloats(), this.#slack)
       : most;
-    const first = (this.#at + this.#work.rows) >>> 2;
+    const first = (this.#place.at + this.#place.work.rows) >>> 2;
     const hits = this.#scores.best(this.#views.words.subarray(first, first + count), k, count);
-    if (this.#copies === undefined) return hits;
-    return this.#copies.expanded(hits, this.#isRange ? Number.POSITIVE_INFINITY : k, this.#input.excluded);
+    if (this.#place.copies === undefined) return hits;
+    return this.#place.copies.expanded(
+      hits,
+      this.#isRange ? Number.POSITIVE_INFINITY : k,
+      this.#input.excluded,
+    );
   }
 
   /** Whether keys of what was found are floats: those of results of a quantised graph. */
@@ -390,10 +342,10 @@ export class GraphQuery {
 
   /** How many rows, the nearest by their codes, are worth a score to have the best `k`. `refine_k` asks for more. */
   #worth(k: number): number {
-    if (this.#scores.isByCodes) return scoredByCodes(k, this.#form, this.#metric);
-    const share = this.#walks.own?.rescored(k) ?? rescored(k, this.#form);
+    if (this.#scores.isByCodes) return scoredByCodes(k, this.#place.form, this.#place.metric);
+    const share = this.#walks.own?.rescored(k) ?? rescored(k, this.#place.form);
     // The error of an inner product grows with the lengths, that of a distance with the distance.
-    const usual = this.#metric === 'IP' ? 2 * share : share;
+    const usual = this.#place.metric === 'IP' ? 2 * share : share;
     return Math.max(usual, Math.ceil(k * Number(this.#input.params.refineK ?? 1)));
   }
 }

@@ -4,8 +4,9 @@ import { type ElementType, vectorBytes } from '#index/block/element-type.js';
 import type { MetricType } from '#index/block/metric.js';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { type RowScores, VectorScores } from '#index/flat/row-scores.js';
+import type { GraphPlace } from './graph-place.js';
 import { GraphQuery, type GraphSearchInput } from './graph-query.js';
-import { type GraphIndexPlace, type GraphSearchPlace, type GraphWalks, plainWalks } from './graph-walks.js';
+import type { GraphWalks } from './graph-walks.js';
 
 interface Context {
   readonly memories: readonly WebAssembly.Memory[];
@@ -13,13 +14,13 @@ interface Context {
 }
 
 export const graphSearch = (input: IndexSearchInput, context: Context): IndexSearchOutput =>
-  searchGraph(input, context, plainWalks);
+  searchGraph(input, context, (place) => place.plainWalks);
 
 /** Scores by the vectors: memory 0 has them, memory 1 the index. */
 export function searchGraph(
   input: IndexSearchInput,
   context: Context,
-  walksOf: (place: GraphIndexPlace) => GraphWalks,
+  walksOf: (place: GraphPlace) => GraphWalks,
 ): IndexSearchOutput {
   const { index, vectors } = input;
   const exact = { memories: [must(context.memories[0], 'memory of the vectors')], thread: context.thread };
@@ -37,8 +38,8 @@ export function searchGraphBy(
   input: GraphSearchInput,
   memory: WebAssembly.Memory,
   thread: number,
-  walksOf: (place: GraphIndexPlace) => GraphWalks,
-  scoresOf: (place: GraphSearchPlace) => RowScores,
+  walksOf: (place: GraphPlace) => GraphWalks,
+  scoresOf: (place: GraphPlace, query: number) => RowScores,
 ): IndexSearchOutput {
   const search = new GraphQuery(input, memory, thread, walksOf, scoresOf);
   const queryCount =
@@ -53,8 +54,11 @@ export function searchGraphBy(
     total += found;
   }
   const { givenUp, spentMicros } = search;
-  const ended = { ...(givenUp > 0 && { givenUp }), ...(spentMicros > 0 && { spentMicros }) };
-  return total === rows.length
-    ? { counts, rows, scores, ...ended }
-    : { counts, rows: rows.slice(0, total), scores: scores.slice(0, total), ...ended };
+  const found =
+    total === rows.length
+      ? { counts, rows, scores }
+      : { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
+  // Without a filter there is nothing to say beside the hits.
+  if (givenUp === 0 && spentMicros === 0) return found;
+  return { ...found, ...(givenUp > 0 && { givenUp }), ...(spentMicros > 0 && { spentMicros }) };
 }

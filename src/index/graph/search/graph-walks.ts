@@ -3,7 +3,6 @@
 import { must } from '#base/assert.js';
 import type { IndexPlacement } from '#index/block/vector-index.js';
 import type { FilteredWalk } from '#index/block/walk-plan.js';
-import type { CodeForm, Frame } from '#index/graph/codes/graph-codes.js';
 import type { GraphKernel } from '#index/graph/codes/graph-kernel.js';
 import { graphParams, type WorkLayout } from '#index/graph/nodes/graph-layout.js';
 
@@ -15,15 +14,6 @@ export interface GraphIndexPlace {
   readonly at: number;
   readonly work: WorkLayout;
   readonly isIp: boolean;
-}
-
-/** The same and more, for what scores rows. */
-export interface GraphSearchPlace extends GraphIndexPlace {
-  readonly memory: WebAssembly.Memory;
-  readonly form: CodeForm;
-  readonly frame: Frame;
-  /** Address of the query that codes are compared with. */
-  readonly query: number;
 }
 
 /** One of these for every node, at equal distances. */
