@@ -1,6 +1,7 @@
 // A vector index over one field of a loaded segment: its own region beside the vectors', held while searches read it. A search in it
 // answers what an exact search would, but for the recall.
 import { assert } from '#base/assert.js';
+import { bytesView } from '#base/bytes.js';
 import { elementTypes, vectorBytes } from '#index/block/element-type.js';
 import { COPIES_SECTION } from '#index/block/index-block.js';
 import { indexQueryMicros } from '#index/block/search-cost.js';
@@ -40,6 +41,9 @@ export interface IndexedSearch
   /** Those rows, for whoever scores them one by one; undefined: there are too many to be kept in a list. */
   readonly listRows?: () => Uint32Array | undefined;
 }
+
+/** What a task gets; without vectors the index answers by its codes. */
+type TaskInput = Omit<IndexSearchInput, 'vectors'> & Partial<Pick<IndexSearchInput, 'vectors'>>;
 
 /** What is known of bits that were searched by. */
 interface SearchedBits {
@@ -92,27 +96,27 @@ export class SegmentIndex {
     signal?: AbortSignal,
   ): Promise<SegmentHits> {
     assert(!this.#isReleased, 'the index was released');
-    const { excluded, passing, listRows, ...rest } = search;
-    const input = {
-      index: this.#index.placement,
-      ...(vectors && { vectors: vectors.store.place }),
-      ...rest,
-      ...(excluded !== undefined && passing < this.rowCount && this.#filtered(excluded, passing, listRows)),
-    };
+    const { excluded, passing, listRows } = search;
+    const asked = this.#asked(vectors, search);
+    const input: TaskInput =
+      excluded !== undefined && passing < this.rowCount
+        ? { ...asked, ...this.#filtered(excluded, passing, listRows) }
+        : asked;
     this.#searches++;
     try {
       const regions = vectors === undefined ? [this.#index.region] : [vectors.region, this.#index.region];
-      const { buffer, byteOffset, byteLength } = search.queries;
-      const bytes = new Uint8Array(buffer, byteOffset, byteLength);
       const width = this.#vectorBytes;
-      const queries = byteLength / width;
+      const queries = search.queries.byteLength / width;
       const micros = indexQueryMicros(this.#index.task, input);
       const tasks = this.#taskCount(queries, micros);
       const perTask = Math.ceil(queries / tasks);
       const run = (first: number): Promise<IndexSearchOutput> => {
         const end = Math.min(queries, first + perTask);
         // A task gets its own queries only, not a view of all.
-        const part = tasks === 1 ? input : { ...input, queries: bytes.slice(first * width, end * width) };
+        const part =
+          tasks === 1
+            ? input
+            : { ...input, queries: bytesView(search.queries).slice(first * width, end * width) };
         const estimate = micros === undefined ? undefined : micros * (end - first);
         return this.#workers.run<IndexSearchOutput>(this.#index.task, part, regions, signal, estimate);
       };
@@ -126,6 +130,22 @@ export class SegmentIndex {
       this.#searches--;
       this.#giveBack();
     }
+  }
+
+  /** Field by field: what is left of an object that is taken apart is made property by property, for each search. */
+  #asked(vectors: HeldVectors | undefined, search: IndexedSearch): TaskInput {
+    const { queries, k, params, radius, rangeFilter, rows } = search;
+    const asked: { -readonly [Part in keyof TaskInput]: TaskInput[Part] } = {
+      index: this.#index.placement,
+      queries,
+      k,
+      params,
+    };
+    if (vectors !== undefined) asked.vectors = vectors.store.place;
+    if (radius !== undefined) asked.radius = radius;
+    if (rangeFilter !== undefined) asked.rangeFilter = rangeFilter;
+    if (rows !== undefined) asked.rows = rows;
+    return asked;
   }
 
   #runParts(

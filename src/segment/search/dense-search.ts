@@ -50,9 +50,13 @@ export function runDense(plan: DensePlan, facts: DenseFacts, search: DenseSearch
 }
 
 function runIndex(params: AskedParams, search: DenseSearch): Promise<SegmentHits> {
-  const { vectors, queries, k, excluded, signal } = search;
+  const { vectors, queries, k, excluded, signal, request } = search;
   const { bits, passing } = excluded;
-  return must(vectors.index, 'the index of the plan').search(
+  const { radius, rangeFilter } = request;
+  const index = must(vectors.index, 'the index of the plan');
+  const isPlain = bits === undefined && radius === undefined && rangeFilter === undefined;
+  if (isPlain) return index.search(vectors, { queries, k, params, passing }, signal);
+  return index.search(
     vectors,
     {
       ...{ queries, k, params, passing, listRows: () => excluded.rows },
