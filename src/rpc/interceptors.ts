@@ -69,14 +69,21 @@ export const chained = (method: ServiceMethod, steps: readonly Interceptor[], ha
 const isOfTransport = ({ key }: ElanusError): boolean =>
   key === 'unauthenticated' || key === 'permission_denied';
 
-/** Whatever is thrown becomes a status in the answer's own shape; an answer without a status gets that of success. */
+/**
+ * Whatever is thrown becomes a status in the answer's own shape; an answer without a status gets that of success.
+ * @param onFailure hears of each failure, those of the transport among them @param onError of those that become a status
+ */
 export const statusOfErrors =
-  (onError?: (path: string, error: ElanusError, context: CallContext) => void): Interceptor =>
+  (
+    onError?: (path: string, error: ElanusError, context: CallContext) => void,
+    onFailure?: (method: ServiceMethod, error: ElanusError) => void,
+  ): Interceptor =>
   async (method, request, context, next) => {
     try {
       return withSuccess(method.status, await next(request, context));
     } catch (error) {
       const failure = toElanusError(error, method.name);
+      onFailure?.(method, failure);
       if (isOfTransport(failure)) throw failure;
       onError?.(method.path, failure, context);
       return failed(method.status, failure);

@@ -119,7 +119,7 @@ export class CollectionAccess {
 
   /**
    * Returns once the collection is served; a load that is under way is waited for within the deadline.
-   * @returns the partitions there are that are loaded: a shard that has not heard of a release or a drop yet serves more; and the fields
+   * @returns a new list of the partitions there are that are loaded: a shard that has not heard of a release or a drop yet serves more; and the fields
    *   that are not loaded
    * @throws collection_not_loaded
    */
@@ -128,8 +128,8 @@ export class CollectionAccess {
     context: CallContext,
     deadlineMs: number,
     nowMs: () => number,
-  ): Promise<{ readonly partitionIds: readonly bigint[]; readonly leftOut: readonly bigint[] }> {
-    const asked = whole<LoadRequest>({ ...wholeCollection, collectionId: collection.record.id });
+  ): Promise<{ readonly partitionIds: bigint[]; readonly leftOut: readonly bigint[] }> {
+    const asked = loadOf(collection.record.id);
     for (;;) {
       const state = await this.#queryCoord.loadState(asked, context);
       if (!state.known)
@@ -155,15 +155,18 @@ export class CollectionAccess {
   }
 }
 
-const wholeCollection: Omit<LoadRequest, 'collectionId'> = {
-  partitionIds: [],
-  replicaNumber: 0,
-  untilServed: false,
-  resourceGroup: '',
-  namesFields: false,
-  leftOutFieldIds: [],
-  withoutChannels: true,
-};
+/** Asks for all of the collection. Field by field: every read makes one. */
+const loadOf = (collectionId: bigint): LoadRequest =>
+  whole<LoadRequest>({
+    collectionId,
+    partitionIds: [],
+    replicaNumber: 0,
+    untilServed: false,
+    resourceGroup: '',
+    namesFields: false,
+    leftOutFieldIds: [],
+    withoutChannels: true,
+  });
 
 function openCollection({ collection, databaseId, databaseProperties }: CollectionResponse): OpenCollection {
   const record = must(collection, 'collection');
@@ -172,7 +175,7 @@ function openCollection({ collection, databaseId, databaseProperties }: Collecti
 }
 
 /** @param loaded ids of those loaded; none: all are */
-function loadedPartitions({ record }: OpenCollection, loaded: readonly bigint[]): readonly bigint[] {
+function loadedPartitions({ record }: OpenCollection, loaded: readonly bigint[]): bigint[] {
   if (loaded.length === 0) return record.partitions.map(({ id }) => id);
   const isLoaded = new Set(loaded);
   const ids: bigint[] = [];

@@ -69,8 +69,7 @@ export function publicCalls(
   const before = [
     measured(platform),
     ...transport.write,
-    statusOfErrors(onError),
-    countedFailures(platform.metrics),
+    statusOfErrors(onError, countedFailures(platform.metrics)),
     unlessGone,
     withDeadline(platform, callDeadlineMs),
     ...login,

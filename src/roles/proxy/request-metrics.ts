@@ -1,9 +1,9 @@
 // What calls of clients cost and come to, for Prometheus, by Milvus's names where it has them.
-import { toElanusError } from '#base/errors.js';
+import type { ElanusError } from '#base/errors.js';
 import type { Counter, Metrics } from '#platform/metrics.js';
 import type { Platform } from '#platform/platform.js';
 import type { MutationResult, SearchResults } from '#proto/milvus/milvus.js';
-import type { Interceptor } from '#rpc/interceptors.js';
+import type { Interceptor, ServiceMethod } from '#rpc/interceptors.js';
 
 const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
@@ -28,26 +28,14 @@ export function measured({ clock, metrics }: Platform): Interceptor {
   };
 }
 
-/** Counts failures by the code that the client gets; to stand where they are not statuses yet. */
-export function countedFailures(metrics: Metrics): Interceptor {
+/** Counts failures by the code that the client gets. */
+export function countedFailures(metrics: Metrics): (method: ServiceMethod, error: ElanusError) => void {
   const count = metrics.counter({
     name: 'elanus_proxy_req_failed_count',
     help: 'Requests that were refused or failed, by the code in the answer.',
     labels: ['function_name', 'code'],
   });
-  return (method, request, context, next) => {
-    const failed = (error: unknown): void =>
-      count.add(1, {
-        function_name: method.name,
-        code: String(toElanusError(error, method.name).spec.code),
-      });
-    try {
-      return besides(next(request, context), nothing, failed);
-    } catch (error) {
-      failed(error);
-      throw error;
-    }
-  };
+  return ({ name }, { spec }) => count.add(1, { function_name: name, code: String(spec.code) });
 }
 
 /** Counts rows that were written and vectors that were searched, by the key of the method. */

@@ -193,10 +193,9 @@ export class DefinitionCatalog {
   /** @throws database_not_found */
   database(name: string): DatabaseRecord {
     const wanted = name === '' ? DEFAULT_DATABASE : name;
-    const record = this.databases().find((database) => database.name === wanted);
-    if (record === undefined)
-      throw new ElanusError('database_not_found', `database not found[database=${name}]`);
-    return record;
+    // Every read and write comes here twice: nothing is made to look.
+    for (const record of this.#databases.records.values()) if (record.name === wanted) return record;
+    throw new ElanusError('database_not_found', `database not found[database=${name}]`);
   }
 
   hasDatabase(name: string): boolean {

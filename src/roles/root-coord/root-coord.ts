@@ -236,11 +236,9 @@ export class RootCoord {
   > = {
     describeCollection: async (ref) => {
       const collection = this.#catalog.resolve(ref);
-      return whole<CollectionResponse>({
-        status: undefined,
-        collection,
-        ...this.#databaseOf(collection),
-      });
+      // Every read and write asks this first.
+      const { id: databaseId, properties: databaseProperties } = this.#catalog.database(collection.database);
+      return whole<CollectionResponse>({ status: undefined, collection, databaseId, databaseProperties });
     },
     listCollections: async (ref) => {
       const database = this.#catalog.database(ref.database).name;
@@ -289,11 +287,6 @@ export class RootCoord {
       return { jobId };
     },
   };
-
-  #databaseOf({ database }: CollectionRecord) {
-    const { id, properties } = this.#catalog.database(database);
-    return { databaseId: id, databaseProperties: properties };
-  }
 
   async #beginImport(request: ImportDefinition): Promise<bigint> {
     const record = this.#catalog.resolve(present(request.collection));

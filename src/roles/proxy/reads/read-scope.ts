@@ -79,7 +79,7 @@ export async function readScope(
   const loadedOnly = named.length === 0;
   return {
     collection,
-    partitionIds: loadedOnly ? loaded.slice() : named,
+    partitionIds: loadedOnly ? loaded : named,
     loadedOnly,
     lacksFields,
     timeToLive: ttl,

@@ -125,7 +125,8 @@ export class SearchMethods {
     const { chain } = search;
     if (chain !== undefined)
       return { ...scored, hits: await chainHits(this.#parts, { hits, chain, form }, pace, context) };
-    if (order.length === 0) return { ...scored, hits };
+    // Most hits are on the page, with the scores that they were found by.
+    if (order.length === 0) return hits === scored.hits ? scored : { ...scored, hits };
     return { ...scored, hits: await orderHits(this.#parts, { hits, order, form }, pace, context) };
   }
 
