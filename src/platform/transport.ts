@@ -25,7 +25,10 @@ export interface HttpRequest {
   readonly path: string;
   /** Lower-case keys; values of several headers joined by ",". */
   readonly headers: Readonly<Record<string, string>>;
+  /** Nobody reads it once the handler has settled, not when it failed either, nor is it in the answer. */
   readonly body: Uint8Array;
+  /** Nobody reads the body any more, though the call goes on: its memory is free. Not given: it stays until then. */
+  readonly letBodyGo?: () => void;
   /** Address of the client's machine, where it is known. */
   readonly peer?: string | undefined;
   /** Aborts when the client has gone before it was answered. */

@@ -1,7 +1,7 @@
 // The public RPCs as a REST call reaches them: the same chain of steps as over gRPC, with messages in place of bytes. A status that says no
 // is thrown, with its code and text.
 import { must } from '#base/assert.js';
-import type { CallContext } from '#platform/transport.js';
+import type { CallContext, HttpRequest } from '#platform/transport.js';
 import { OperationsDefinition } from '#proto/elanus/roles.js';
 import type { Status } from '#proto/milvus/common.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
@@ -42,6 +42,8 @@ interface CallFacts {
   readonly int64AsText: boolean;
   /** What the header `Idempotency-Key` says; empty: nothing. */
   readonly idempotencyKey: string;
+  /** As the request says it. */
+  readonly letBodyGo: HttpRequest['letBodyGo'];
 }
 
 /** One REST call: who asks, for which database, and how answers are written. */
@@ -51,8 +53,8 @@ export class RestCall {
   readonly int64AsText: boolean;
   readonly idempotencyKey: string;
   readonly #parts: RestParts;
-
   readonly #user: string | undefined;
+  readonly #letBodyGo: HttpRequest['letBodyGo'];
 
   constructor(parts: RestParts, call: CallFacts) {
     this.#parts = parts;
@@ -61,6 +63,12 @@ export class RestCall {
     this.dbName = call.dbName;
     this.int64AsText = call.int64AsText;
     this.idempotencyKey = call.idempotencyKey;
+    this.#letBodyGo = call.letBodyGo;
+  }
+
+  /** Nobody reads the members any more that were kept as they came. */
+  letBodyGo(): void {
+    this.#letBodyGo?.();
   }
 
   /** @throws RestFailure with the code and the text of the status */

@@ -69,6 +69,29 @@ const nested = (depth: number): string =>
   `{"collectionName":"c","filter":${'['.repeat(depth)}${']'.repeat(depth)}}`;
 const query = (members: string): string => `{"collectionName":"c",${members}}`;
 
+it.each(['insert', 'upsert'])('the body of an %s goes as soon as its rows are read', async (call) => {
+  const requests: unknown[] = [];
+  const events: string[] = [];
+  const { ask } = bench({
+    answer: async ({ request }) => {
+      events.push('called');
+      requests.push(request);
+      return {};
+    },
+  });
+  const rows = '[{"id":9007199254740993,"v":[0.5,-2],"n":7},{"id":2,"v":[1e3,0],"n":-1}]';
+  const body = new TextEncoder().encode(`{"collectionName":"c","data":${rows}}`);
+  await ask(`entities/${call}`, body.slice());
+  const letBodyGo = (): void => {
+    events.push('gone');
+    body.fill(0x39);
+  };
+  const { json } = await ask(`entities/${call}`, body, { letBodyGo });
+  expect(json.code).toBe(0);
+  expect(events).toEqual(['called', 'gone', 'called']);
+  expect(requests[1]).toEqual(requests[0]);
+});
+
 describe('bodies that are wrong', () => {
   it.each<[what: string, body: string | Uint8Array, code: number, message: RegExp]>([
     ['nothing', '', 1801, /empty/],

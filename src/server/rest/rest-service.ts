@@ -101,7 +101,11 @@ export class RestService {
     return this.#parts.gate?.admit({ signal, metadata: metadataOf(headers, ''), ...(peer && { peer }) });
   }
 
-  #call({ headers, signal, peer }: HttpRequest, body: unknown, user: string | undefined): RestCall {
+  #call(
+    { headers, signal, peer, letBodyGo }: HttpRequest,
+    body: unknown,
+    user: string | undefined,
+  ): RestCall {
     const named = (body as { readonly dbName?: string }).dbName ?? '';
     const dbName = named === '' ? (headers['db-name']?.trim() ?? '') : named;
     const timeoutMs = timeoutMsOf(headers);
@@ -109,7 +113,7 @@ export class RestService {
     const context = { signal, metadata: metadataOf(headers, dbName), ...(peer && { peer }), ...deadline };
     const idempotencyKey = headers['idempotency-key']?.trim() ?? '';
     const int64AsText = int64AsTextOf(headers);
-    return new RestCall(this.#parts, { context, user, dbName, int64AsText, idempotencyKey });
+    return new RestCall(this.#parts, { context, user, dbName, int64AsText, idempotencyKey, letBodyGo });
   }
 
   #failureOf(error: unknown, { path }: HttpRequest): RestFailure {

@@ -21,6 +21,19 @@ describe('the bytes of a body', () => {
     expect(body.bytes).toBe(one);
   });
 
+  it('go at once when they were copied; one part belongs to whoever read it', () => {
+    const kept = Buffer.alloc(64 * 1024, 1);
+    const copied = new BodyBytes(128 * 1024);
+    for (const one of [kept, kept]) copied.add(one);
+    const { bytes } = copied;
+    const only = new BodyBytes(kept.length);
+    only.add(kept);
+    for (const body of [copied, copied, only]) body.letGo();
+    expect(bytes).toHaveLength('transfer' in ArrayBuffer.prototype ? 0 : 128 * 1024);
+    expect(kept).toHaveLength(64 * 1024);
+    expect([copied.bytes.length, only.bytes.length]).toEqual([0, 0]);
+  });
+
   it('grow beyond any size that is not promised', () => {
     const body = new BodyBytes(0);
     const large = Buffer.alloc(300_000, 7);

@@ -1,13 +1,15 @@
 // The body of a request as its parts come. A body in one part is that part; the parts of a larger one are copied once, into bytes of the size
 // that its headers promise, so that there is no moment with two copies. What is promised and never sent takes no memory of the machine, as
 // pages that nobody wrote to do not.
+import { letGo } from '#platform/node/http2/chunk-memory.js';
 
 const GROWN_BYTES_MIN = 256 * 1024;
+const NONE = Buffer.alloc(0);
 
 export class BodyBytes {
   readonly #declared: number;
   #only: Buffer | undefined;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = NONE;
   #length = 0;
 
   /** @param declared what the headers say; 0 when they do not */
@@ -31,6 +33,13 @@ export class BodyBytes {
 
   get bytes(): Uint8Array {
     return this.#only ?? this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Nobody reads the bytes any more. Those of several parts go at once: the collector would not know how much waits for it. */
+  letGo(): void {
+    letGo(this.#bytes);
+    this.#bytes = NONE;
+    this.#only = undefined;
   }
 
   /** @param more bytes that are known to follow */

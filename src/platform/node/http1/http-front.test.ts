@@ -157,6 +157,29 @@ describe('requests that wait for their answers', () => {
     await poll(() => held.bytes).toBe(0);
   });
 
+  it.each(['', 'Accept-Encoding: gzip\r\nAccept-Encoding: br\r\n'])(
+    'have no body once it was read, or at the latest once they are answered (%j)',
+    async (twice) => {
+      const gone = 'transfer' in ArrayBuffer.prototype ? 0 : 200_000;
+      const bodies: Uint8Array[] = [];
+      const lengths: number[] = [];
+      const { client, answers } = await openFront(async ({ path, body, letBodyGo }) => {
+        bodies.push(body);
+        if (path === '/v2/read') letBodyGo?.();
+        lengths.push(body.length);
+        if (path === '/v2/fails') throw new Error('failed');
+        return text(path);
+      });
+      for (const path of ['read', 'whole', 'fails']) {
+        // It comes in parts, as it is larger than what is read at once.
+        client.write(post(path, 'x'.repeat(200_000)).replace('Host', `${twice}Host`));
+        await poll(answers).toContain(path === 'fails' ? 'failed' : `/v2/${path}`);
+      }
+      expect(lengths).toEqual([gone, 200_000, 200_000]);
+      expect(bodies.map(({ length }) => length)).toEqual([gone, gone, gone]);
+    },
+  );
+
   it('end their connection when the server stops', async () => {
     const { client, front, answers } = await openFront(async () => {
       front.close();

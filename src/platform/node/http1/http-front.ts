@@ -140,11 +140,11 @@ export class HttpFront {
     };
     connection.ends.add(end);
     response.once('close', end);
+    const body = new BodyBytes(declaredLength(request));
     let answer: HttpResponse;
     let isLast = this.#closing;
     try {
-      const body = await this.#body(request, response, charge);
-      if (body === undefined) {
+      if (!(await this.#read(request, response, charge, body))) {
         isLast = true; // What was not read would be taken for the next request.
         answer = this.#tooLarge();
       } else if (handler === undefined) answer = textAnswer(404, 'this port serves gRPC only\n');
@@ -165,6 +165,8 @@ export class HttpFront {
       }
     } catch (error) {
       answer = textAnswer(500, `${messageOf(error)}\n`);
+    } finally {
+      body.letGo();
     }
     if (response.destroyed || gone.signal.aborted) return;
     connection.endMs = performance.now() + REQUEST_MS;
@@ -185,26 +187,24 @@ export class HttpFront {
     );
   }
 
-  /** @returns nothing read for a path that takes no body; undefined when it is too large, or does not fit */
-  async #body(
+  /** Reads nothing for a path that takes no body. @returns false when it is too large, or does not fit */
+  async #read(
     request: IncomingMessage,
     response: ServerResponse,
     charge: Charge,
-  ): Promise<Uint8Array | undefined> {
+    body: BodyBytes,
+  ): Promise<boolean> {
     const path = request.url ?? '/';
-    if (!hasBody(request) || !this.#limits.bodyPaths.some((begin) => path.startsWith(begin)))
-      return new Uint8Array(0);
-    const declared = Number(request.headers['content-length'] ?? 0);
-    if (declared > this.#limits.bodyBytesMax || !charge.resize(declared)) return undefined;
+    if (!hasBody(request) || !this.#limits.bodyPaths.some((begin) => path.startsWith(begin))) return true;
+    const declared = declaredLength(request);
+    if (declared > this.#limits.bodyBytesMax || !charge.resize(declared)) return false;
     if (request.headers.expect !== undefined) response.writeContinue();
-    const body = new BodyBytes(declared);
-    const isWhole = await chunksOf(request, (chunk) => {
+    return chunksOf(request, (chunk) => {
       const total = body.length + chunk.length;
       if (total > this.#limits.bodyBytesMax || (total > declared && !charge.resize(total))) return false;
       body.add(chunk);
       return true;
     });
-    return isWhole ? body.bytes : undefined;
   }
 }
 
@@ -229,13 +229,16 @@ const chunksOf = (request: IncomingMessage, take: (chunk: Buffer) => boolean): P
   });
 
 const hasBody = (request: IncomingMessage): boolean =>
-  request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+  request.headers['transfer-encoding'] !== undefined || declaredLength(request) > 0;
 
-const requestOf = (request: IncomingMessage, body: Uint8Array, signal: AbortSignal): HttpRequest => ({
+const declaredLength = ({ headers }: IncomingMessage): number => Number(headers['content-length'] ?? 0);
+
+const requestOf = (request: IncomingMessage, body: BodyBytes, signal: AbortSignal): HttpRequest => ({
   method: request.method ?? 'GET',
   path: request.url ?? '/',
   headers: flatten(request.headers),
-  body,
+  body: body.bytes,
+  letBodyGo: () => body.letGo(),
   peer: request.socket.remoteAddress,
   signal,
 });

@@ -4,7 +4,7 @@ import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http
 import type { Socket } from 'node:net';
 import { messageOf } from '#base/errors.js';
 import { letGo } from '#platform/node/http2/chunk-memory.js';
-import type { HttpResponse } from '#platform/transport.js';
+import type { HttpRequest, HttpResponse } from '#platform/transport.js';
 import { BodyBytes } from './body-bytes.js';
 import type { Charge } from './held-bytes.js';
 import { type FittingAnswer, fitting, textAnswer } from './http-answer.js';
@@ -90,12 +90,13 @@ export class PlainConnection {
     this.#connection.busy++;
     const { bodyLength } = head;
     const rest = chunk.subarray(head.length);
+    const body = new BodyBytes(bodyLength);
     if (rest.length === bodyLength) {
-      this.#work(head, rest, charge);
+      body.add(rest);
+      this.#work(head, body, charge);
       return;
     }
     this.#connection.endMs = performance.now() + REQUEST_MS;
-    const body = new BodyBytes(bodyLength);
     this.#state = { kind: 'reading', head, body, charge };
     if (rest.length > 0) body.add(rest);
   }
@@ -107,7 +108,7 @@ export class PlainConnection {
     body.add(length <= left ? chunk : chunk.subarray(0, left));
     if (length > left) this.#keep(chunk.subarray(left));
     else if (isCopied) letGo(chunk);
-    if (length >= left) this.#work(head, body.bytes, charge);
+    if (length >= left) this.#work(head, body, charge);
   }
 
   #keep(chunk: Buffer): void {
@@ -115,7 +116,7 @@ export class PlainConnection {
     if (this.#behind.length > BEHIND_BYTES_MAX) this.#socket.pause();
   }
 
-  #work({ path, headers }: PlainHead, body: Uint8Array, charge: Charge): void {
+  #work({ path, headers }: PlainHead, body: BodyBytes, charge: Charge): void {
     const gone = new AbortController();
     this.#state = { kind: 'working', charge, gone };
     this.#connection.isWorking = true;
@@ -123,11 +124,23 @@ export class PlainConnection {
     this.#connection.endMs = Number.POSITIVE_INFINITY;
     const { handler, turn } = this.#parts;
     const peer = this.#socket.remoteAddress;
-    const request = { method: 'POST', path, headers, body, peer, signal: gone.signal };
+    const request: HttpRequest = {
+      method: 'POST',
+      path,
+      headers,
+      body: body.bytes,
+      letBodyGo: () => body.letGo(),
+      peer,
+      signal: gone.signal,
+    };
+    const answered = (answer: HttpResponse): void => {
+      body.letGo();
+      this.#answer(answer);
+    };
     turn
       .run(() => handler(request))
-      .then(this.#answer)
-      .catch((error: unknown) => this.#answer(textAnswer(500, `${messageOf(error)}\n`)));
+      .then(answered)
+      .catch((error: unknown) => answered(textAnswer(500, `${messageOf(error)}\n`)));
   }
 
   readonly #answer = (answered: HttpResponse): void => {
@@ -168,6 +181,7 @@ export class PlainConnection {
     this.#state = OVER;
     this.#behind = undefined;
     if (state.kind === 'idle' || state.kind === 'over') return;
+    if (state.kind === 'reading') state.body.letGo();
     this.#release(state.charge);
     // An abort makes an error with its stack, so a client that got its answer hears nothing.
     if (state.kind === 'working') state.gone.abort();

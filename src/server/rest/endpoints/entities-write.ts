@@ -33,6 +33,7 @@ export const writeEndpoints: readonly Endpoint[] = [
       const { schema, record } = await call.collection(body.collectionName, 'insert');
       const withKeys = record.properties.allow_insert_auto_id === 'true';
       const read = readRows(schema, data, { withKeys, isPartial: false, zone: zoneOf(record) });
+      call.letBodyGo();
       const { insertCnt, IDs: ids } = await call.rpc('insert', {
         ...named(body, call),
         partitionName,
@@ -56,6 +57,7 @@ export const writeEndpoints: readonly Endpoint[] = [
       const { schema, record } = await call.collection(body.collectionName, 'upsert');
       const isPartial = partialUpdate || fieldOps.some(({ op }) => op !== 'REPLACE');
       const read = readRows(schema, data, { withKeys: true, isPartial, zone: zoneOf(record) });
+      call.letBodyGo();
       const { upsertCnt, IDs: ids } = await call.rpc('upsert', {
         ...named(body, call),
         partitionName,

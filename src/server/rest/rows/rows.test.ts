@@ -105,6 +105,14 @@ describe('rows', () => {
       expect(through(every, rows)).toBe(rows);
   });
 
+  it('keep nothing of the bytes that they came in', () => {
+    const source = jsonBytesOfText(`[${full},${empty}]`);
+    const read = (from: typeof source) => rowsOf(every, new RawJson(from), plain);
+    const { fieldsData } = read(source);
+    source.bytes.fill(0x39);
+    expect(fieldsData).toEqual(read(jsonBytesOfText(`[${full},${empty}]`)).fieldsData);
+  });
+
   it('have int64 as text where it is asked for, in lists too', () => {
     expect(through(every, `[${full}]`, true)).toContain('"id":"9223372036854775807"');
     expect(through(every, `[${full}]`, true)).toContain('"a":["9007199254740993"]');
