@@ -154,6 +154,8 @@ export function openProxyWorld(
   return {
     platform,
     world: cluster.world,
+    /** What REST is given. */
+    doors: { calls, access },
     /** Without a transport, as REST and the embedded API will call. */
     async call<Method extends PublicMethod>(
       method: Method,

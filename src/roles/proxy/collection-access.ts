@@ -72,6 +72,8 @@ export class CollectionAccess {
   readonly #definitions: Client<typeof DefinitionsDefinition>;
   readonly #queryCoord: Client<typeof QueryCoordDefinition>;
   readonly #timers: Timers;
+  /** What requests were read by before they became calls. */
+  readonly #readBy = new WeakMap<object, OpenCollection>();
   /** What properties refuse. */
   readonly limits: Limits;
 
@@ -88,10 +90,23 @@ export class CollectionAccess {
     this.limits = new Limits(parts);
   }
 
+  /**
+   * The first `open` of this very request gives the collection that it was read by, so that one definition serves its whole call. Later ones
+   * ask again: they want to know what is there by now.
+   */
+  wasReadBy(request: object, collection: OpenCollection): void {
+    this.#readBy.set(request, collection);
+  }
+
   open(
     request: { readonly dbName: string; readonly collectionName: string; readonly collectionID?: bigint },
     context: CallContext,
   ): Promise<OpenCollection> {
+    const known = this.#readBy.get(request);
+    if (known !== undefined) {
+      this.#readBy.delete(request);
+      return Promise.resolve(known);
+    }
     const database = databaseOf(request, context);
     const id = request.collectionName === '' ? (request.collectionID ?? 0n) : 0n;
     if (request.collectionName === '' && id === 0n)

@@ -29,7 +29,7 @@ export type Response<Method extends RestMethod> = ResponseOf<Methods[Method]>;
 export interface RestParts {
   /** By the path that gRPC gives them. */
   readonly calls: ReadonlyMap<string, Next>;
-  readonly access: Pick<CollectionAccess, 'open'>;
+  readonly access: Pick<CollectionAccess, 'open' | 'wasReadBy'>;
   /** Undefined: nobody is asked who they are. */
   readonly gate: Gate | undefined;
 }
@@ -55,6 +55,7 @@ export class RestCall {
   readonly #parts: RestParts;
   readonly #user: string | undefined;
   readonly #letBodyGo: HttpRequest['letBodyGo'];
+  #collection: OpenCollection | undefined;
 
   constructor(parts: RestParts, call: CallFacts) {
     this.#parts = parts;
@@ -75,7 +76,10 @@ export class RestCall {
   async rpc<Method extends RestMethod>(method: Method, request: Request<Method>): Promise<Response<Method>> {
     const { path, requestType, responseType, place } = wayTo(method);
     const call = must(this.#parts.calls.get(path), path);
-    const response = filled(responseType, await call(filled(requestType, request), this.context));
+    const message = filled(requestType, request);
+    if (this.#collection !== undefined) this.#parts.access.wasReadBy(message, this.#collection);
+    this.#collection = undefined;
+    const response = filled(responseType, await call(message, this.context));
     const status =
       place.kind === 'itself'
         ? response
@@ -86,7 +90,7 @@ export class RestCall {
     return response as Response<Method>;
   }
 
-  /** The definition that a request is read by, for those who may make the call that it becomes. @throws permission_denied */
+  /** The definition that the next call is read by, for those who may make the call that it becomes. @throws permission_denied */
   async collection(collectionName: string, method: PublicMethod): Promise<OpenCollection> {
     const { access, gate } = this.#parts;
     const named = { dbName: this.dbName, collectionName };
@@ -94,7 +98,8 @@ export class RestCall {
       const { requestType } = MilvusServiceDefinition.methods[method];
       await gate.permit(method, filled(requestType, named), { ...this.context, user: this.#user });
     }
-    return access.open(named, this.context);
+    this.#collection = await access.open(named, this.context);
+    return this.#collection;
   }
 }
 

@@ -40,6 +40,7 @@ function bench({
         databaseId: 1n,
         databaseProperties: {},
       }),
+      wasReadBy: () => {},
     },
     gate: undefined,
     clock: { now: () => 1000 },
