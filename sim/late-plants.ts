@@ -22,6 +22,10 @@ export const latePlants = {
     'a log file that a replaced owner began late outlives those that hide it',
     edit('wal/file-log.js', 'await this.#removeLate();', ';'),
   ),
+  'sources-loaded-anew': plant(
+    'segments that were compacted are loaded anew, without the deletes that went into what they became',
+    edit('roles/streaming-node/reads/served-segments.js', 'checkSources(this.#state, request);', ';'),
+  ),
   'committing-unnamed': plant(
     'files of an import go as orphans between its commit and its end',
     edit('roles/data-coord/orphans.js', "if (job.state === 'committing')", 'if (false)'),

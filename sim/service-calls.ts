@@ -12,7 +12,7 @@ const CALL_LIMIT_MS = 8000;
 const insideKeys: ReadonlySet<ErrorKey> = new Set<ErrorKey>([
   ...(['internal', 'unsupported', 'cancelled', 'catalog_conflict', 'segment_not_found'] as const),
   ...(['node_mismatch', 'other_process_meant', 'channel_not_found', 'channel_moved', 'wal_fenced'] as const),
-  ...(['target_outdated'] as const),
+  ...(['target_outdated', 'sources_lost'] as const),
 ]);
 
 /** @throws Violation when a call was answered with what belongs inside. Whatever breaks outside has a name of its own. */

@@ -27,6 +27,8 @@ export const errorSpecs = {
   memory_insufficient: { code: 12, legacy: 1, retry: 'same_request' },
   /** What shall be served, or released, was decided on what is not so any more. No other process would take it either. */
   target_outdated: { code: 1, legacy: 56, retry: 'after_refresh' },
+  /** A target names segments that were compacted, as they were held; they are not held any more, and deletes that they lack are in their heirs alone. */
+  sources_lost: { code: 1, legacy: 56, retry: 'after_refresh' },
   collection_not_found: { code: 100, legacy: 4, retry: 'never', input: true },
   collection_not_loaded: { code: 101, legacy: 1, retry: 'never', input: true },
   collection_limit: { code: 102, legacy: 1, retry: 'never', input: true },

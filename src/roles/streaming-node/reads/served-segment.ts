@@ -118,6 +118,23 @@ export function isSettled(
   });
 }
 
+/**
+ * Compacted segments are served on while they are held, with all deletes that reached them. Whoever loads one anew finds those deletes gone that its
+ * heirs were written without.
+ * @throws sources_lost
+ */
+export function checkSources(
+  { served }: Pick<ServedState, 'served'>,
+  { segments }: Pick<SyncTargetRequest, 'segments'>,
+): void {
+  const lost = segments.find(({ segment }) => segment?.state === 'dropped' && !served.has(segment.id));
+  if (lost === undefined) return;
+  throw new ElanusError(
+    'sources_lost',
+    `segment ${lost.segment?.id} was compacted and is not held any more; fetch the target again, with what it became`,
+  );
+}
+
 export const outdated = (why: string): ElanusError =>
   new ElanusError('target_outdated', `${why}; fetch the target again`);
 

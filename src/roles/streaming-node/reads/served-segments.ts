@@ -24,6 +24,7 @@ import { ReadableFrom, rowsGone } from './readable-from.js';
 import { SegmentLoads } from './segment-loads.js';
 import { ServedPartitions } from './served-partitions.js';
 import {
+  checkSources,
   enterLoads,
   GIVEN_UP,
   isSettled,
@@ -275,6 +276,7 @@ export class ServedSegments {
     await this.#checkHeld(context);
     const unknown = this.#unseen.missingIn(request);
     if (unknown !== undefined) throw outdated(`segment ${unknown} was flushed after this target was made`);
+    checkSources(this.#state, request);
     await this.#leaveOut(request.leftOutFieldIds);
     // It may have been released meanwhile.
     this.#versions.take(request.version);

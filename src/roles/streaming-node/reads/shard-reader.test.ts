@@ -101,6 +101,7 @@ function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
     ids: readonly bigint[],
     partitionIds = [PARTITION],
     commitTimestamp = 0n,
+    droppedIds: readonly bigint[] = [],
   ): Promise<void> =>
     run(
       reader.syncTarget(
@@ -109,7 +110,10 @@ function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
           version,
           partitionIds,
           segments: ids.map((id) => ({
-            segment: { id, partitionId: PARTITION, timestampTo: 15n, commitTimestamp },
+            segment: {
+              ...{ id, partitionId: PARTITION, timestampTo: 15n, commitTimestamp },
+              state: droppedIds.includes(id) ? 'dropped' : 'flushed',
+            },
           })),
         }),
         backgroundContext,
@@ -183,6 +187,19 @@ test('an older target never replaces a newer one', async () => {
   await expect(target(9n, [])).rejects.toMatchObject({ key: 'target_outdated' });
   await target(12n, []);
   await expect(target(11n, [])).rejects.toMatchObject({ key: 'target_outdated' });
+});
+
+test('compacted segments are served on while they are held, and never loaded anew: deletes that they lack may be gone', async () => {
+  const { target, found, write, reader } = readerWorld({ 2: [1n, 2n], 3: [1n] });
+  const dropped = [2n];
+  await write(20n, {});
+  await target(10n, [2n]);
+  await target(11n, [2n], [PARTITION], 0n, dropped);
+  expect(await found()).toEqual([1n, 2n]);
+  await reader.release();
+  await expect(target(12n, [2n], [PARTITION], 0n, dropped)).rejects.toMatchObject({ key: 'sources_lost' });
+  await target(12n, [3n]);
+  expect(await found()).toEqual([1n]);
 });
 
 test('deletes that come while a segment loads are applied before it serves', async () => {
