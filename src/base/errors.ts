@@ -107,10 +107,17 @@ export class ElanusError extends Error {
   static readonly [ERROR_KIND]: string = 'ElanusError';
   override readonly name = 'ElanusError';
   readonly key: ErrorKey;
+  /** In place of the legacy code of the key, where Milvus answers one call with another than the rest. */
+  readonly legacy: number | undefined;
 
-  constructor(key: ErrorKey, message: string, options?: { cause?: unknown }) {
+  constructor(
+    key: ErrorKey,
+    message: string,
+    options?: { readonly cause?: unknown; readonly legacy?: number },
+  ) {
     super(message, options);
     this.key = key;
+    this.legacy = options?.legacy;
   }
 
   /** Also for errors of another copy of this class. */

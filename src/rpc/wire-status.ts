@@ -45,7 +45,7 @@ export function statusOf(error: ElanusError): Status {
   if (input) extraInfo[INPUT_ERROR] = 'true';
   if ((keysByCode.get(code)?.length ?? 0) > 1) extraInfo[ERROR_KEY] = error.key;
   return Status.create({
-    errorCode: legacy as ErrorCode,
+    errorCode: (error.legacy ?? legacy) as ErrorCode,
     code,
     reason,
     retriable: input !== true && retriableCodes.has(code),

@@ -14,7 +14,7 @@ describe('nothing that a definition says is ignored', () => {
     { name: 'v', dataType: 101, typeParams: pairs({ dim: 8 }) },
     { name: 't', dataType: 21, typeParams: pairs({ max_length: 9 }) },
   ];
-  const create = (properties: object, schema: object = {}) => {
+  const create = (properties: object, schema: object = {}, more: object = {}) => {
     const encoded = CollectionSchema.encode(
       CollectionSchema.fromPartial({ name: 'fresh', fields, ...schema } as object),
     ).finish();
@@ -24,6 +24,7 @@ describe('nothing that a definition says is ignored', () => {
         collectionName: 'fresh',
         schema: encoded,
         properties: pairs(properties),
+        ...more,
       }),
     );
   };
@@ -144,6 +145,16 @@ describe('nothing that a definition says is ignored', () => {
       code: 0,
     });
     await mustSucceed(client.dropCollection({ collection_name: 'hints' }));
+  });
+
+  test.each([5, 9, -1])('a level of consistency that is none: %d', async (consistencyLevel) => {
+    expect(await create({}, {}, { consistencyLevel })).toMatchObject({
+      code: 1100,
+      reason: expect.stringContaining(
+        `invalid consistency level: ${consistencyLevel}, expected one of Strong`,
+      ),
+    });
+    await nothingChanged();
   });
 
   test('creating again with other properties is no repetition', async () => {

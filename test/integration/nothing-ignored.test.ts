@@ -179,6 +179,20 @@ describe('nothing is accepted and ignored', () => {
       `disable drop partition if ${KEY_MODE}`,
     ],
     [
+      'a load of no partitions',
+      'loadPartitions',
+      load,
+      1100,
+      'failed to load partition, due to no partition specified',
+    ],
+    [
+      'a release of no partitions',
+      'releasePartitions',
+      load,
+      1100,
+      'failed to release partition, due to no partition specified',
+    ],
+    [
       'fewer than no replicas',
       'loadCollection',
       { ...load, replicaNumber: -1 },

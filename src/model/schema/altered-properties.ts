@@ -28,12 +28,17 @@ export function splitCollectionProperties(changed: Readonly<Record<string, strin
 
 function levelOf(text: string): number {
   const number = /^\d$/.test(text) ? Number(text) : LEVELS.indexOf(text);
-  if (number < 0 || number >= LEVELS.length)
-    throw new ElanusError(
-      'invalid_parameter',
-      `invalid consistency level: ${text.slice(0, 64)}, expected one of ${LEVELS.join(', ')}`,
-    );
+  checkConsistencyLevel(number, text);
   return number;
+}
+
+/** Enums of the wire are open: a number that is no level would be kept, and shown to clients that have no name for it. @throws invalid_parameter */
+export function checkConsistencyLevel(level: number, sent = String(level)): void {
+  if (LEVELS[level] !== undefined) return;
+  throw new ElanusError(
+    'invalid_parameter',
+    `invalid consistency level: ${sent.slice(0, 64)}, expected one of ${LEVELS.join(', ')}`,
+  );
 }
 
 /**

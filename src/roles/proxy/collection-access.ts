@@ -15,6 +15,7 @@ import type {
   LoadStateResponse,
   QueryCoordDefinition,
 } from '#proto/elanus/roles.js';
+import { ErrorCode } from '#proto/milvus/common.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Client, whole } from '#rpc/service.js';
 import { Limits } from './limits.js';
@@ -42,8 +43,10 @@ export function loadFailure(name: string, state: LoadStateResponse): ElanusError
   );
 }
 
+const USE_TEXT = 'not support manually specifying the partition names if partition key mode is used';
 const partitionNameTexts = {
-  use: 'not support manually specifying the partition names if partition key mode is used',
+  use: USE_TEXT,
+  search: USE_TEXT,
   load: 'disable load partitions if partition key mode is used',
   release: 'disable release partitions if partition key mode is used',
   create: 'disable create partition if partition key mode is used',
@@ -57,7 +60,9 @@ export function refusePartitionNames(
   to: keyof typeof partitionNameTexts = 'use',
 ): void {
   if (names.every((name) => name === '') || partitionKeyField(collection.schema) === undefined) return;
-  throw new ElanusError('invalid_parameter', `${partitionNameTexts[to]}: invalid parameter`);
+  // Node's own tests compare the legacy codes, which are not the same for all calls.
+  const legacy = to === 'search' || to === 'create' ? { legacy: ErrorCode.UnexpectedError } : undefined;
+  throw new ElanusError('invalid_parameter', `${partitionNameTexts[to]}: invalid parameter`, legacy);
 }
 
 export interface OpenCollection {

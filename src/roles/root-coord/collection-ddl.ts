@@ -1,5 +1,6 @@
 // Creates and drops collections. Each change is one durable record; what a crash leaves in the states `creating` or `dropping` is taken
 // back, or finished, at the next start.
+
 import { assert } from '#base/assert.js';
 import { ElanusError } from '#base/errors.js';
 import { redeciding, settleChanges } from '#catalog/held-records.js';
@@ -7,6 +8,7 @@ import { withFunctions } from '#model/functions/schema-functions.js';
 import { namespaceProperties } from '#model/properties/namespaces.js';
 import { checkIsolation } from '#model/properties/partition-key-isolation.js';
 import { checkExpiry } from '#model/properties/time-to-live.js';
+import { checkConsistencyLevel } from '#model/schema/altered-properties.js';
 import { checkName } from '#model/schema/names.js';
 import { sameSchema } from '#model/schema/same-schema.js';
 import { parseCollectionSchema } from '#model/schema/schema-check.js';
@@ -80,6 +82,7 @@ export class CollectionDdl {
         void this.#clear(existing);
       }
       checkShardCount(request);
+      checkConsistencyLevel(request.consistencyLevel);
       const record = await this.#newRecord(database, schema, request);
       await this.#createNow(record, receipt).finally(() => this.#coming.delete(record));
     };

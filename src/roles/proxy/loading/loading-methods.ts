@@ -9,6 +9,8 @@ import { checkLoadWishes, type LoadWishes } from './load-request.js';
 
 type LoadingParts = Pick<ProxyParts, 'access' | 'queryCoord'>;
 type NamedCollection = { readonly dbName: string; readonly collectionName: string };
+/** Undefined: all of the collection. */
+type PartitionNames = readonly string[] | undefined;
 type NamedPartitions = NamedCollection & { readonly partitionNames: readonly string[] };
 
 export class LoadingMethods {
@@ -19,13 +21,13 @@ export class LoadingMethods {
   }
 
   readonly loadCollection: PublicHandler<'loadCollection'> = (request, context) =>
-    this.#load(request, [], context);
+    this.#load(request, undefined, context);
 
   readonly loadPartitions: PublicHandler<'loadPartitions'> = (request, context) =>
     this.#load(request, request.partitionNames, context);
 
   readonly releaseCollection: PublicHandler<'releaseCollection'> = (request, context) =>
-    this.#release(request, [], context);
+    this.#release(request, undefined, context);
 
   readonly releasePartitions: PublicHandler<'releasePartitions'> = (request, context) =>
     this.#release(request, request.partitionNames, context);
@@ -81,13 +83,13 @@ export class LoadingMethods {
 
   async #load(
     request: NamedCollection & LoadWishes,
-    partitionNames: readonly string[],
+    partitionNames: PartitionNames,
     context: CallContext,
   ): Promise<object> {
     const { access, queryCoord } = this.#parts;
     const collection = await access.open(request, context);
     const collectionId = collection.record.id;
-    refusePartitionNames(collection, partitionNames, 'load');
+    const partitionIds = this.#partitionIds(collection, partitionNames, 'load');
     const fields = checkLoadWishes(collection.schema, request, collection.record.properties.ttl_field);
     const state = await queryCoord.loadState({ collectionId }, context);
     if (request.refresh && !state.known) {
@@ -99,7 +101,6 @@ export class LoadingMethods {
     // Who names no fields leaves them as they are.
     const leftOut = fields.namesFields ? fields.leftOutFieldIds : state.leftOutFieldIds;
     checkIndexed(collection, request.collectionName, leftOut);
-    const partitionIds = access.partitionIds(collection, partitionNames);
     await queryCoord.loadCollection(
       {
         ...{ collectionId, partitionIds, replicaNumber: request.replicaNumber },
@@ -113,17 +114,26 @@ export class LoadingMethods {
 
   async #release(
     request: NamedCollection,
-    partitionNames: readonly string[],
+    partitionNames: PartitionNames,
     context: CallContext,
   ): Promise<object> {
     const { access, queryCoord } = this.#parts;
     const collection = await access.open(request, context);
-    refusePartitionNames(collection, partitionNames, 'release');
-    await queryCoord.releaseCollection(
-      { collectionId: collection.record.id, partitionIds: access.partitionIds(collection, partitionNames) },
-      context,
-    );
+    const partitionIds = this.#partitionIds(collection, partitionNames, 'release');
+    await queryCoord.releaseCollection({ collectionId: collection.record.id, partitionIds }, context);
     return {};
+  }
+
+  /** To the other roles no partition stands for all: who names partitions and sends none would have the whole collection loaded, or released. */
+  #partitionIds(collection: OpenCollection, names: PartitionNames, to: 'load' | 'release'): bigint[] {
+    if (names === undefined) return [];
+    if (names.length === 0)
+      throw new ElanusError(
+        'invalid_parameter',
+        `failed to ${to} partition, due to no partition specified; name some, or ${to} the collection: invalid parameter`,
+      );
+    refusePartitionNames(collection, names, to);
+    return this.#parts.access.partitionIds(collection, names);
   }
 
   async #loadState(request: NamedPartitions, context: CallContext) {

@@ -48,12 +48,13 @@ export async function readScope(
   parts: Pick<ProxyParts, 'access' | 'platform' | 'rootCoord' | 'settings'>,
   request: ScopedRequest,
   context: CallContext,
+  to: 'search' | 'use' = 'use',
 ): Promise<ReadScope> {
   const { access, platform } = parts;
   const opened = await access.open(request, context);
   access.limits.checkReading(opened);
   const namespace = namespaceOf(opened, request);
-  refusePartitionNames(opened, request.partitionNames);
+  refusePartitionNames(opened, request.partitionNames, to);
   const named =
     namespace === undefined ? access.partitionIds(opened, request.partitionNames) : [namespace.partitionId];
   const nowMs = () => platform.clock.now();

@@ -65,7 +65,7 @@ export class SearchMethods {
   }
 
   readonly search: PublicHandler<'search'> = async (request, context) => {
-    const scope = await readScope(this.#parts, request, context);
+    const scope = await readScope(this.#parts, request, context, 'search');
     const checking = checkSearch(request, scope, this.#checks);
     const checked = checking instanceof Promise ? await checking : checking;
     const pinned = checked.toShards.atGuarantee ? await this.#pinned(checked) : checked;
@@ -76,7 +76,7 @@ export class SearchMethods {
 
   readonly hybridSearch: PublicHandler<'hybridSearch'> = async (request, context) => {
     checkHybridForm(request);
-    const scope = await readScope(this.#parts, request, context);
+    const scope = await readScope(this.#parts, request, context, 'search');
     const checked = await checkHybrid(request, scope, this.#checks);
     const vectors = checked.legs.reduce((sum, { queryCount }) => sum + queryCount, 0);
     this.#parts.access.limits.checkRate(scope.collection, 'searchRate', vectors);
