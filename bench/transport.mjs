@@ -63,7 +63,14 @@ async function compared({ client, server, echoes, what, rounds, callersOf, bytes
   }
 }
 
-export async function run({ quick = false } = {}) {
+const WAYS = [
+  { by: 'bare', label: 'gRPC', teach: 'teach' },
+  { by: 'rest', label: 'REST', teach: 'teachRest' },
+];
+
+/** @param restOnly nothing over gRPC */
+export async function run({ quick = false, restOnly = false } = {}) {
+  const ways = WAYS.filter(({ by }) => !restOnly || by === 'rest');
   const rounds = quick ? 3 : 7;
   const milliseconds = quick ? 400 : 1000;
   const server = { name: 'elanus', ...(await startServer()) };
@@ -74,10 +81,7 @@ export async function run({ quick = false } = {}) {
   const client = startClient();
   try {
     await client.call('fill', { address: server.address, collection: COLLECTION, rows: ROWS, index: 'FLAT' });
-    for (const [by, label, teach] of [
-      ['bare', 'gRPC', 'teach'],
-      ['rest', 'REST', 'teachRest'],
-    ]) {
+    for (const { by, label, teach } of ways) {
       const echoes = echoesOf[by];
       const what = { by, collection: COLLECTION, fields: [], nq: 1, milliseconds };
       let sizes;
@@ -86,10 +90,7 @@ export async function run({ quick = false } = {}) {
       console.log(`\n${label}, FLAT, ${ROWS} x 128: ${sizes.request} bytes in, ${sizes.answer} out`);
       await compared({ client, server, echoes, what, rounds, callersOf: CALLERS });
     }
-    for (const [by, label] of [
-      ['bare', 'gRPC'],
-      ['rest', 'REST'],
-    ]) {
+    for (const { by, label } of ways) {
       const echoes = echoesOf[by];
       const collection = `${COLLECTION}_${by}`;
       await client.call('fill', { address: server.address, collection, rows: 0, index: 'FLAT' });

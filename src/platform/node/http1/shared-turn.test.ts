@@ -19,26 +19,20 @@ function newRuns() {
 /** A turn of the event loop that is over. */
 const aTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
-it('begins at once what is alone', async () => {
-  const { begun, run, end } = newRuns();
-  const done = run('a');
-  expect(begun).toEqual(['a']);
-  end();
-  await done;
-  const again = run('b');
-  expect(begun).toEqual(['a', 'b']);
-  await again;
-});
+/** What promises do that nothing keeps waiting. */
+async function someSteps(): Promise<void> {
+  for (let step = 0; step < 10; step++) await Promise.resolve();
+}
 
-it('begins what comes beside others when the turn is over, all of it together and in order', async () => {
+it('begins what came in a turn when it is over, all of it together and in order', async () => {
   const { begun, run, end } = newRuns();
-  const runs = [run('a')];
+  const runs: Promise<void>[] = [];
   // As the network gives them: each in a callback of its own, between which promises go on.
-  for (const name of ['b', 'c']) {
+  for (const name of ['a', 'b', 'c']) {
     runs.push(run(name));
-    for (let step = 0; step < 10; step++) await Promise.resolve();
+    await someSteps();
   }
-  expect(begun).toEqual(['a']);
+  expect(begun).toEqual([]);
   await aTurn();
   expect(begun).toEqual(['a', 'b', 'c']);
   runs.push(run('d'));
@@ -48,7 +42,38 @@ it('begins what comes beside others when the turn is over, all of it together an
   await Promise.all(runs);
 });
 
-it('counts a run that failed as over, also one that threw before it was a promise', async () => {
+it('lets those that come together wait for each other, also where none takes longer than it takes to come', async () => {
+  const turn = new SharedTurn();
+  const events: string[] = [];
+  const run = (name: string) =>
+    turn.run(async () => {
+      events.push(`${name} begins`);
+      await Promise.resolve();
+      events.push(`${name} ends`);
+    });
+  const runs = [run('a')];
+  await someSteps();
+  runs.push(run('b'));
+  await Promise.all(runs);
+  expect(events).toEqual(['a begins', 'b begins', 'a ends', 'b ends']);
+});
+
+it('begins sixteen at a time, in the order of their coming', async () => {
+  const { begun, run, end } = newRuns();
+  const names = Array.from({ length: 39 }, (_, at) => `run ${at}`);
+  const runs = names.map(run);
+  await aTurn();
+  expect(begun).toEqual(names.slice(0, 16));
+  runs.push(run('later'));
+  await aTurn();
+  expect(begun).toEqual(names.slice(0, 32));
+  await aTurn();
+  expect(begun).toEqual([...names, 'later']);
+  end();
+  await Promise.all(runs);
+});
+
+it('hands on what went wrong, also where it threw before it was a promise', async () => {
   const turn = new SharedTurn();
   await expect(turn.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
   await expect(
@@ -56,10 +81,5 @@ it('counts a run that failed as over, also one that threw before it was a promis
       throw new Error('not at all');
     }),
   ).rejects.toThrow('not at all');
-  let isBegun = false;
-  const done = turn.run(async () => {
-    isBegun = true;
-  });
-  expect(isBegun).toBe(true);
-  await done;
+  await expect(turn.run(async () => 'yes')).resolves.toBe('yes');
 });

@@ -1,34 +1,32 @@
-// Requests of many connections that come at the same time begin at the same time, as those of one connection of HTTP/2 do: what they ask of the
-// same rows is then read once for all of them. One that is alone begins at once.
-import { type Deferred, deferred } from '#base/async.js';
+// Requests of many connections that come at the same time begin at the same time, as those of one connection of HTTP/2 do: each step of theirs
+// follows upon the same step of another, whose code and data are at hand, and what they ask of the same rows is read once for all of them.
+
+/** So many begin at a time. Their answers go out before the next begin, so that clients need not wait for all to have theirs. */
+const TOGETHER_MAX = 16;
 
 export class SharedTurn {
-  /** Runs that have begun, or are to begin, and are not over. */
-  #running = 0;
-  #next: Deferred<void> | undefined;
+  #waiting: (() => void)[] = [];
+  #isSet = false;
 
-  /** While others run, begins behind what the network has brought in this turn of the event loop. */
+  /** Begins behind what the network has brought in this turn of the event loop, in the order of coming. */
   async run<T>(begin: () => Promise<T>): Promise<T> {
-    this.#running++;
-    try {
-      if (this.#running > 1) await this.#turn();
-      return await begin();
-    } finally {
-      this.#running--;
-    }
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+      if (!this.#isSet) this.#set();
+    });
+    return begin();
   }
 
-  #turn(): Promise<void> {
-    if (this.#next === undefined) {
-      this.#next = deferred<void>();
-      setImmediate(this.#begin);
-    }
-    return this.#next.promise;
+  #set(): void {
+    this.#isSet = true;
+    setImmediate(this.#begin);
   }
 
   readonly #begin = (): void => {
-    const next = this.#next;
-    this.#next = undefined;
-    next?.resolve();
+    const waiting = this.#waiting;
+    this.#waiting = waiting.length > TOGETHER_MAX ? waiting.splice(TOGETHER_MAX) : [];
+    this.#isSet = false;
+    if (this.#waiting.length > 0) this.#set();
+    for (const resolve of waiting) resolve();
   };
 }
