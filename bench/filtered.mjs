@@ -6,7 +6,7 @@
 // its callback and LanceDB with a prefilter (a scalar index on the column).
 // Metrics: recall@10 against the exact scan, and processor time of the whole process, all threads, a query: the median of the rounds, all
 // candidates in turn, each search in a turn of the event loop of its own, as requests come; what such a turn costs is measured beside them and
-// taken off. Everything runs warm. `of scan` and `of unfiltered` are ratios of our time; `of better` is against the better of the scan and the
+// taken off. Everything runs warm: each has been searched by often enough that V8 has compiled it. `of scan` and `of unfiltered` are ratios of our time; `of better` is against the better of the scan and the
 // unfiltered search, and 30 %: at most 1 is the aim. `work` is what walks and the scans behind them did, in microseconds by the costs of
 // plans: it is counted, so load does not matter. `found without` is the recall of the same queries without the filter, at the same width.
 // A cell passes where recall is at least .95, and where `of better` is at most 1; the table at the end has one line for each index and data.
@@ -16,7 +16,7 @@
 //   [--queries 40] [--rounds 5] [--seed 10] [--no-scan: ours and the unfiltered search alone take turns] [--no-time: recall and work alone]
 //   [--base CHECKOUT: the same searches by another build, in the same turns, over the same file of the index]
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { flatIds } from '../dist/index/flat/flat-ids.js';
@@ -56,8 +56,8 @@ const { values: options } = parseArgs({
 });
 const here = resolve(import.meta.dirname, '..');
 const K = 10;
-/** What the engine compiles is compiled by then. */
-const WARM_ROUNDS = 2;
+/** Searches of each kind after which what V8 compiles is compiled: with fewer, much of a time is that of code compiled in haste, and of compiling. */
+const WARM_SEARCHES = 1500;
 const SHARES = options.shares.split(',').map(Number);
 const ROUNDS = options['no-time'] ? 0 : Number(options.rounds ?? 5);
 const QUERIES = Number(options.queries ?? (options.quick ? 40 : 100));
@@ -242,10 +242,11 @@ async function openSides(set, indexName, shape) {
 
 /** Both sides are warm for all of their plans. */
 async function warm({ side, before }, set, params) {
+  const warmRounds = ROUNDS === 0 ? 0 : Math.ceil(WARM_SEARCHES / QUERIES);
   for (const share of [0.001, 0.1, 0.5, 0.9]) {
     const { ids, bits, ...walks } = candidatesOf(side, before, filterOf(set.columns.label, share), params);
     const scans = options['no-scan'] ? {} : { ids, bits };
-    await measure({ ...scans, ...walks }, set.queries.any, ROUNDS === 0 ? 0 : WARM_ROUNDS);
+    await measure({ ...scans, ...walks }, set.queries.any, warmRounds);
   }
 }
 
@@ -285,7 +286,9 @@ async function run(rows, indexName, shape) {
       ? []
       : await openRivals(set, { k: K, ef: EF });
   const what = `${isSparse ? 'sparse, IP' : `x ${DIM}, ${shape}, L2`}, k ${K}, ${indexName} ${JSON.stringify(params)}`;
-  console.log(`\n${rows} ${what}; ${ROUNDS} rounds of ${QUERIES} queries of seed ${options.seed}\n`);
+  console.log(
+    `\n${rows} ${what}; ${ROUNDS} rounds of ${QUERIES} queries of seed ${options.seed}, processor time of the whole process, Node ${process.version}, load ${loadavg()[0].toFixed(1)}\n`,
+  );
   const heads = headsOf(rivals.map(({ name }) => name));
   console.log(`| ${heads.join(' | ')} |\n|${'---|'.repeat(heads.length)}`);
   await warm(sides, set, params);
