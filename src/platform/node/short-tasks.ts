@@ -38,6 +38,8 @@ export const BATCH_MAX = 8;
 const OFFERED_MICROS_MIN = 80;
 /** The most that runs here between two looks at the network. */
 const TURN_MICROS_MAX = 2000;
+/** From so much on it is asked when the turn ends. Until then it may be the work of several turns: to ask in each would cost a short search a tenth. */
+const ASKED_MICROS = 1000;
 /** Where callers come one after another, each so many tasks are looked at whether others came beside one; where so many had none, no more are. */
 const ALONE_LOOK = 64;
 const ALONE_MIN = 16;
@@ -70,8 +72,9 @@ export class ShortTasks {
   }
 
   #count(micros: number): void {
-    if (this.#turnMicros === 0) setImmediate(this.#beginTurn);
+    const before = this.#turnMicros;
     this.#turnMicros += Math.max(1, micros);
+    if (before < ASKED_MICROS && this.#turnMicros >= ASKED_MICROS) setImmediate(this.#beginTurn);
   }
 
   /** Behind what runs now: by then callers side by side have brought theirs. */
