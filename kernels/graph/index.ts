@@ -8,4 +8,4 @@ export { fillLists, insertNext, useBuild } from './build';
 export { to16, to32, to4, to6, to8, toFrame, toQuery } from './encode';
 export { useRecords, writeRecords } from './qg-records';
 export { makeTable, searchRecords, searchRecordsCounting } from './qg';
-export { scanCounting } from './scan-counting';
+export { scanCounting, scanListed } from './scan-counting';

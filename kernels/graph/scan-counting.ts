@@ -1,4 +1,5 @@
-// A look at each node that counts, by its code.
+// A look at each node that counts, by its code: bits say which, or a list.
+import { touch } from './codes';
 import { offerScored } from './filtered';
 import { counts, filteredRowOf, nodes, scratch } from './graph';
 
@@ -25,6 +26,19 @@ export function scanCounting(query: usize, ef: i32, excluded: usize): i32 {
     n = 0;
   }
   return n == 0 ? size : <i32>offerScored(query, ef, n, size, 0);
+}
+
+/** The same of the `count` u32 at `ids`, which are the nodes that count. Codes of those that come next are under way meanwhile. */
+export function scanListed(query: usize, ef: i32, ids: usize, count: i32): i32 {
+  let size = 0;
+  for (let from = 0; from < count; from += SCANNED) {
+    const n = min(SCANNED, count - from),
+      piece = ids + ((<usize>from) << 2);
+    memory.copy(scratch + 64, piece, (<usize>n) << 2);
+    touch(piece + ((<usize>n) << 2), min(SCANNED, count - from - n));
+    size = <i32>offerScored(query, ef, n, size, 0);
+  }
+  return size;
 }
 
 /** Whether none of 128 nodes from `first` on counts, by bits of nodes. */

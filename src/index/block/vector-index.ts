@@ -55,6 +55,8 @@ export interface IndexSearchInput {
   readonly excluded?: Uint8Array;
   /** By node of a graph, made of `excluded` where that is asked for again: set, neither the node's row nor a copy of it counts. */
   readonly excludedNodes?: Uint8Array;
+  /** Nodes that are not among them, ascending, where they are few and listed already. */
+  readonly countingNodes?: Uint32Array;
   /** Rows that are not excluded, when `excluded` is given. */
   readonly passing?: number;
   /** Rows that are not excluded, where they are listed already. */

@@ -5,6 +5,7 @@
 import { bytesForBits, bytesView } from '#base/bytes.js';
 import type { ReadTime } from '#base/read-time.js';
 import { countingRows } from '#index/block/counting-rows.js';
+import { LISTED_NODES_PART } from '#index/graph/nodes/node-bits.js';
 import { clearBit, countBits, hasBitAt, type RowVersions, setBit } from './row-versions.js';
 
 export interface ExcludedRows {
@@ -37,7 +38,8 @@ class FilteredRows implements ExcludedRows {
   }
 
   get bytes(): number {
-    return (this.bits?.length ?? 0) * COPIES_OF_BITS + (this.#rows?.byteLength ?? 0);
+    const ofNodes = this.passing > this.#rowCount / LISTED_NODES_PART ? 0 : this.passing * 4;
+    return (this.bits?.length ?? 0) * COPIES_OF_BITS + ofNodes + (this.#rows?.byteLength ?? 0);
   }
 
   get rows(): Uint32Array | undefined {

@@ -5,10 +5,15 @@ import { bytesView } from '#base/bytes.js';
 import { elementTypes, vectorBytes } from '#index/block/element-type.js';
 import { COPIES_SECTION } from '#index/block/index-block.js';
 import { indexQueryMicros } from '#index/block/search-cost.js';
-import type { ExactVectors, IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
+import type {
+  ExactVectors,
+  IndexPlacement,
+  IndexSearchInput,
+  IndexSearchOutput,
+} from '#index/block/vector-index.js';
 import { WalkHistory } from '#index/block/walk-history.js';
 import { planWalk, type WalkPlan, walkedBytes } from '#index/block/walk-plan.js';
-import { bitsByNode, hasNodeOrder } from '#index/graph/nodes/node-bits.js';
+import { bitsByNode, countingNodes, hasNodeOrder } from '#index/graph/nodes/node-bits.js';
 import { CODES_SEARCH_TASK, learnedLevels, type SearchableIndex } from '#index/vector-indexes.js';
 import type { LearnedLevels } from '#model/params/learned-levels.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
@@ -45,10 +50,14 @@ export interface IndexedSearch
 /** What a task gets; without vectors the index answers by its codes. */
 type TaskInput = Omit<IndexSearchInput, 'vectors'> & Partial<Pick<IndexSearchInput, 'vectors'>>;
 
+/** In the order of the nodes of a graph. */
+type ByNode = Pick<IndexSearchInput, 'excludedNodes' | 'countingNodes'>;
+
 /** What is known of bits that were searched by. */
 interface SearchedBits {
   readonly walks: WalkHistory;
-  byNode?: Uint8Array;
+  /** Undefined until they are searched by again. */
+  byNode?: ByNode;
 }
 
 export class SegmentIndex {
@@ -163,7 +172,7 @@ export class SegmentIndex {
     excluded: Uint8Array,
     passing: number,
     listRows: IndexedSearch['listRows'],
-  ): Pick<IndexSearchInput, 'excluded' | 'excludedNodes' | 'passing' | 'isWalkSkipped' | 'rows'> {
+  ): ByNode & Pick<IndexSearchInput, 'excluded' | 'passing' | 'isWalkSkipped' | 'rows'> {
     const { placement, region } = this.#index;
     if (!hasNodeOrder(placement)) return { excluded, passing };
     const known = this.#searchedBy.get(excluded);
@@ -171,8 +180,8 @@ export class SegmentIndex {
       this.#searchedBy.set(excluded, { walks: new WalkHistory() });
       return { excluded, passing };
     }
-    known.byNode ??= bitsByNode(region.memory, placement, excluded);
-    const byNode = { excluded, excludedNodes: known.byNode, passing };
+    known.byNode ??= byNodeOf(region.memory, placement, excluded, passing);
+    const byNode = { excluded, ...known.byNode, passing };
     if (!known.walks.skipsWalk()) return byNode;
     const rows = listRows?.();
     return { ...byNode, isWalkSkipped: true, ...(rows && { rows }) };
@@ -231,6 +240,17 @@ export class SegmentIndex {
   #giveBack(): void {
     if (this.#isReleased && this.#searches === 0) this.#workers.release(this.#index.region);
   }
+}
+
+function byNodeOf(
+  memory: WebAssembly.Memory,
+  placement: IndexPlacement,
+  excluded: Uint8Array,
+  passing: number,
+): ByNode {
+  const excludedNodes = bitsByNode(memory, placement, excluded);
+  const nodes = countingNodes(placement, excludedNodes, passing);
+  return { excludedNodes, ...(nodes && { countingNodes: nodes }) };
 }
 
 /** From hits one query after the other, of ascending parts of the queries, to hits of each query at its multiple of k. */

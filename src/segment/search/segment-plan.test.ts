@@ -44,6 +44,7 @@ const indexOf = (indexType: string, of: Partial<IndexFacts> = {}): IndexFacts =>
   ...of,
 });
 const hnsw = indexOf('HNSW');
+const byCodes = indexOf('HNSW', { planOf: () => 'scan' });
 const few = { isNarrowed: true, passing: 1000 };
 const chosen = { isExact: false, params: { ef: 77 }, width: 77, recall: 0.97 } as const;
 
@@ -105,6 +106,37 @@ test.each<[string, Partial<DenseFacts>, object, object]>([
     { kind: 'rows', rowsPerTask: 1000 },
     { plan: 'rows' },
   ],
+  [
+    'codes go before few rows of long vectors',
+    { index: byCodes, ...few, vectorBytes: 1536, params: { ef: 12 } },
+    { kind: 'index', params: { ef: 12 } },
+    { plan: 'scan', passing: 1000 },
+  ],
+  [
+    'so few that a core has them at hand',
+    { index: byCodes, ...few, vectorBytes: 1048 },
+    { kind: 'rows' },
+    {},
+  ],
+  [
+    'a range of such rows',
+    { index: byCodes, ...few, vectorBytes: 1536, isAlone: true },
+    { kind: 'rows' },
+    {},
+  ],
+  [
+    'a recall of such rows',
+    { index: byCodes, ...few, vectorBytes: 1536, keepsRecall: true },
+    { kind: 'rows' },
+    {},
+  ],
+  [
+    'such rows of an index of other codes',
+    { index: indexOf('QG', { planOf: () => 'scan' }), ...few, vectorBytes: 1536 },
+    { kind: 'rows' },
+    {},
+  ],
+  ['such rows that a walk would go over', { index: hnsw, ...few, vectorBytes: 1536 }, { kind: 'rows' }, {}],
   [
     'a chosen width',
     { index: hnsw, choice: chosen },

@@ -157,6 +157,8 @@ const TASKS_PER_THREAD_MAX = 16;
 const FEW_ROWS_MAX = 1000;
 /** Few rows are at most one part in so many. */
 const FEW_SHARE = 2;
+/** Vectors of few rows that a core has at hand from one search to the next; of more bytes, codes of them are read faster, where costs say so. */
+const FEW_BYTES_MAX = 1 << 20;
 /** What it costs to fetch a row that lies apart, in bytes that a scan reads meanwhile: rows that count are named one by one where that is less. */
 const JUMP_BYTES = 4000;
 /** Where fewer than one row in so many counts they are named however short their vectors are: no bits are looked through. */
@@ -191,7 +193,11 @@ export const isIndexUsable = (facts: DenseFacts): boolean =>
 
 function planDense(facts: DenseFacts): DensePlan {
   const { index, choice, passing, queryCount, rowCount, parallelism } = facts;
-  if (index !== undefined && choice?.isExact !== true && isIndexUsable(facts)) {
+  if (
+    index !== undefined &&
+    choice?.isExact !== true &&
+    (isIndexUsable(facts) || areFewByCodes(facts, index))
+  ) {
     const asked = choice?.params ?? ofLevel(facts, index);
     if (!isScoredByRow(facts, index, asked))
       return { kind: 'index', index, params: asked, recall: choice?.recall ?? 0 };
@@ -208,6 +214,15 @@ function planDense(facts: DenseFacts): DensePlan {
   if (facts.grownRows > 0 && !facts.keepsRecall) return { kind: 'walk and scan', grownRows: facts.grownRows };
   return { kind: 'scan', sharedAtOnce: isShared(facts) ? scansAtOnce(facts) : undefined };
 }
+
+/** Few rows whose codes are scored first, and the nearest by their vectors. A range, or a recall that is promised, is answered exactly. */
+const areFewByCodes = (facts: DenseFacts, index: IndexFacts): boolean => {
+  const { passing, vectorBytes, metric, rowCount, params, k, isAlone, keepsRecall } = facts;
+  if (passing * vectorBytes <= FEW_BYTES_MAX || index.indexType !== 'HNSW' || isAlone || keepsRecall)
+    return false;
+  if (index.metric !== metric || index.rowCount !== rowCount) return false;
+  return index.planOf(passing, Math.max(Number(params.ef ?? 0), k), k) === 'scan';
+};
 
 /** A level means the width that it needs in this index. */
 function ofLevel({ params, kAsked }: DenseFacts, { levels }: IndexFacts): AskedParams {

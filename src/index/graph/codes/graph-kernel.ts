@@ -46,6 +46,8 @@ export interface GraphKernel {
   /** Work of the last walk among nodes that count, in nodes that are scored. */
   workDone(): number;
   scanCounting(query: number, ef: number, excluded: number): number;
+  /** @param ids of the nodes that count */
+  scanListed(query: number, ef: number, ids: number, count: number): number;
   takeRows(fromResults: number, count: number, out: number): void;
   worthScoring(fromResults: number, count: number, k: number, isFloat: number, slack: number): number;
   useRows(rows: number): void;

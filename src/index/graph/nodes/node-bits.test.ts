@@ -12,7 +12,7 @@ import {
   queriesOf,
   random,
 } from '../../../../test/support/vector-index.js';
-import { bitsByNode, hasNodeOrder } from './node-bits.js';
+import { bitsByNode, countingNodes, hasNodeOrder } from './node-bits.js';
 
 const DIM = 16;
 const ROWS = 3000;
@@ -59,6 +59,36 @@ for (const { name, vectors, without } of sets) {
     60_000,
   );
 }
+
+test('nodes that count are listed where few rows do, and a scan of the list finds what one by bits finds', async () => {
+  const vectors = clustered(ROWS, DIM, 5);
+  const isWithout = (row: number): boolean => row % 3 === 1;
+  const fixture = await build(vectors, DIM, 'L2', { without: bits(ROWS, isWithout) });
+  const { placement, region } = fixture.index;
+  const byNode = (excluded: Uint8Array): Uint8Array => bitsByNode(region.memory, placement, excluded);
+  const nodes = Number(placement.params.nodes);
+  const few = byNode(bits(ROWS, (row) => row >= 90 || isWithout(row)));
+  const listed = countingNodes(placement, few, 60);
+  expect(listed?.length).toBe(60);
+  for (const node of listed ?? []) expect((few[node >> 3] ?? 0) & (1 << (node & 7))).toBe(0);
+
+  const next = random(11);
+  const excluded = bits(ROWS, (row) => next() >= 0.9 || isWithout(row));
+  const excludedNodes = byNode(excluded);
+  const passing = countClear(excluded, ROWS);
+  expect(countingNodes(placement, excludedNodes, passing)).toBeUndefined();
+  const all = Uint32Array.from({ length: nodes }, (_, node) => node);
+  const counting = all.filter((node) => ((excludedNodes[node >> 3] ?? 0) & (1 << (node & 7))) === 0);
+  // Walks were given up before: what counts is scanned by its codes at once.
+  const asked = { excluded, excludedNodes, passing, params: { ef: 10 }, isWalkSkipped: true };
+  for (const query of queriesOf(fixture, vectors, 5)) {
+    const found = find(fixture, query, 10, asked);
+    expect(find(fixture, query, 10, { ...asked, countingNodes: counting })).toEqual(found);
+    // It is the list that says what counts.
+    const some = find(fixture, query, 10, { ...asked, countingNodes: counting.subarray(0, 40) });
+    expect(some).not.toEqual(found);
+  }
+});
 
 test('searches by one filter and another, by node and by row, each see their own bits', async () => {
   const vectors = clustered(ROWS, DIM, 5);

@@ -1,9 +1,10 @@
 // Which nodes of a graph count, out of the rows that do: nodes are in an order of their own, so that a walk which tests rows reads the row
 // of each node first. A filter that is searched by again is brought into their order once.
 import { must } from '#base/assert.js';
+import { countingRows } from '#index/block/counting-rows.js';
 import type { IndexPlacement } from '#index/block/vector-index.js';
 import { CopiesOfRows, putBits } from './copies-of-rows.js';
-import { excludedBytes, graphParams } from './graph-layout.js';
+import { excludedBytes, GRAPH_POOL_MAX, graphParams } from './graph-layout.js';
 
 /** Whether the nodes of an index are rows in another order, so that bits by node differ from those by row. */
 export const hasNodeOrder = ({ sections, params }: IndexPlacement): boolean =>
@@ -26,6 +27,23 @@ export function bitsByNode(
     byNode[node >>> 3] = (byNode[node >>> 3] as number) | (bit << (node & 7));
   }
   return byNode;
+}
+
+/** Nodes are listed where at most one row in so many counts: the list is as long as the bits are then. A thread has room for so many. */
+export const LISTED_NODES_PART = 32;
+const LISTED_MAX = GRAPH_POOL_MAX * 2;
+
+/** @param byNode of `bitsByNode` @returns the nodes that count, ascending, in shared memory; undefined: too many rows do */
+export function countingNodes(
+  placement: IndexPlacement,
+  byNode: Uint8Array,
+  passing: number,
+): Uint32Array | undefined {
+  if (passing > Math.min(LISTED_MAX, placement.rowCount / LISTED_NODES_PART)) return undefined;
+  const nodes = countingRows(byNode, graphParams(placement).nodes, passing);
+  const shared = new Uint32Array(new SharedArrayBuffer(nodes.byteLength));
+  shared.set(nodes);
+  return shared;
 }
 
 /** @returns by row; rows with a node that do not count, but of which a copy does, count as well */

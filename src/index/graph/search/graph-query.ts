@@ -274,7 +274,13 @@ export class GraphQuery {
   #scanned(ef: number): number {
     this.spentMicros += walkCosts(this.#question(ef)).scan;
     const kept = Math.min(GRAPH_POOL_MAX, Math.max(ef, this.#worth(this.#input.k)));
-    return this.#take(0, this.#kernel.scanCounting(this.#query, kept, this.#excluded));
+    const { countingNodes: nodes } = this.#input;
+    if (nodes === undefined)
+      return this.#take(0, this.#kernel.scanCounting(this.#query, kept, this.#excluded));
+    // What a scan finds is in the pool: nothing else needs the room of results.
+    const ids = this.#place.at + this.#place.work.results;
+    this.#views.words.set(nodes, ids >>> 2);
+    return this.#take(0, this.#kernel.scanListed(this.#query, kept, ids, nodes.length));
   }
 
   /** Puts the rows of what was found where they are scored. */
