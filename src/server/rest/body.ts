@@ -12,6 +12,7 @@ import {
   walkMembers,
 } from '#model/json/json-bytes.js';
 import { forEachMember } from '#model/json/json-members.js';
+import { LastBodies, type ReadBody } from './last-bodies.js';
 import { quickCheckOf } from './quick-check.js';
 import { RawJson, rawMembers } from './raw-json.js';
 import { missing, notJson, RestFailure } from './rest-failure.js';
@@ -42,16 +43,18 @@ export class BodyAccount {
   }
 }
 
-export interface ReadBody {
-  readonly body: unknown;
-  /** Number of values that it holds beside raw members. */
-  readonly values: number;
-}
+const lastBodies = new WeakMap<z.ZodObject, LastBodies>();
 
 /** @throws RestFailure not_json, missing_parameter */
 export function readBody(bytes: Uint8Array, schema: z.ZodObject): ReadBody {
   const source = sourceOf(bytes);
-  return readObject(source, 0, bytes.length, schema);
+  const last = lastBodies.get(schema) ?? new LastBodies();
+  lastBodies.set(schema, last);
+  const known = last.like(source);
+  if (known !== undefined) return known;
+  const read = readObject(source, 0, bytes.length, schema);
+  last.keep(source, read);
+  return read;
 }
 
 /** What a GET says in its query, every value as text. @throws RestFailure */

@@ -4,6 +4,7 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import type { Logger } from '#platform/logger.js';
 import type { Clock } from '#platform/time.js';
 import type { HttpRequest, HttpResponse } from '#platform/transport.js';
+import type { Gate } from '#roles/proxy/users/guard.js';
 import { type Answer, jsonText } from '#server/rest/answers/json-text.js';
 import { BodyAccount, readBody, readQuery } from './body.js';
 import { documentAt } from './documents.js';
@@ -79,7 +80,8 @@ export class RestService {
         { status: 405, allow: method },
       );
     checkEncoding(request.headers);
-    const user = await this.#user(request);
+    const { gate } = this.#parts;
+    const user = gate && (await this.#user(gate, request));
     const { body, values } =
       method === 'POST' ? readBody(request.body, endpoint.body) : readQuery(request.path, endpoint.body);
     const release = this.#bodies.take(values);
@@ -97,8 +99,8 @@ export class RestService {
   }
 
   /** Before the body is read: strangers cost no more than a look at a header. */
-  async #user({ headers, signal, peer }: HttpRequest): Promise<string | undefined> {
-    return this.#parts.gate?.admit({ signal, metadata: metadataOf(headers, ''), ...(peer && { peer }) });
+  #user(gate: Gate, { headers, signal, peer }: HttpRequest): Promise<string | undefined> {
+    return gate.admit({ signal, metadata: metadataOf(headers, ''), ...(peer && { peer }) });
   }
 
   #call(

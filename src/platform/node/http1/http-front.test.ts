@@ -143,6 +143,20 @@ describe('requests that wait for their answers', () => {
     expect(answers()).not.toContain('b: c');
   });
 
+  it("that fail before they are promises are answered, and stand in nobody's way", async () => {
+    const { client, answers } = await openFront(({ path }) => {
+      if (path === '/v2/throws') throw new Error('at once');
+      return Promise.resolve(text(path));
+    });
+    for (const [path, answer] of [
+      ['throws', 'at once'],
+      ['next', '/v2/next'],
+    ] as const) {
+      client.write(post(path, 'x'));
+      await poll(answers).toContain(answer);
+    }
+  });
+
   it('are aborted when their client leaves, and hold nothing then', async () => {
     const isGone = deferred<void>();
     const { client, held, accepted } = await openFront(async ({ signal }) => {

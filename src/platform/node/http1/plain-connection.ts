@@ -137,10 +137,14 @@ export class PlainConnection {
       body.letGo();
       this.#answer(answer);
     };
-    turn
-      .run(() => handler(request))
-      .then(answered)
-      .catch((error: unknown) => answered(textAnswer(500, `${messageOf(error)}\n`)));
+    const failed = (error: unknown): void => answered(textAnswer(500, `${messageOf(error)}\n`));
+    turn.add(() => {
+      try {
+        handler(request).then(answered).catch(failed);
+      } catch (error) {
+        failed(error); // It threw before it was a promise; others begin in this turn.
+      }
+    });
   }
 
   readonly #answer = (answered: HttpResponse): void => {

@@ -8,12 +8,14 @@ export class SharedTurn {
   #waiting: (() => void)[] = [];
   #isSet = false;
 
-  /** Begins behind what the network has brought in this turn of the event loop, in the order of coming. */
+  /** Calls `begin` behind what the network has brought in this turn of the event loop, in the order of coming. */
+  add(begin: () => void): void {
+    this.#waiting.push(begin);
+    if (!this.#isSet) this.#set();
+  }
+
   async run<T>(begin: () => Promise<T>): Promise<T> {
-    await new Promise<void>((resolve) => {
-      this.#waiting.push(resolve);
-      if (!this.#isSet) this.#set();
-    });
+    await new Promise<void>((resolve) => this.add(resolve));
     return begin();
   }
 
@@ -27,6 +29,6 @@ export class SharedTurn {
     this.#waiting = waiting.length > TOGETHER_MAX ? waiting.splice(TOGETHER_MAX) : [];
     this.#isSet = false;
     if (this.#waiting.length > 0) this.#set();
-    for (const resolve of waiting) resolve();
+    for (const begin of waiting) begin();
   };
 }

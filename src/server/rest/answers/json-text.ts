@@ -19,7 +19,9 @@ export type Answer =
   | readonly Answer[]
   | { readonly [key: string]: Answer | undefined };
 
-export const int64Text = (value: bigint, asText: boolean): string => (asText ? `"${value}"` : String(value));
+/** @param value a number only where it is exact */
+export const int64Text = (value: bigint | number, asText: boolean): string =>
+  asText ? `"${value}"` : String(value);
 
 /** @param int64AsText whether int64 values become strings */
 export function jsonText(value: Answer, int64AsText: boolean): string {

@@ -42,7 +42,12 @@ export function int64s(packed: Uint8Array, asText: boolean): Cells {
   const view = viewOf(data);
   return {
     count: data.length >> 3,
-    at: (index) => int64Text(view.getBigInt64(index * 8, true), asText),
+    at: (index) => {
+      const low = view.getInt32(index * 8, true);
+      // Most keys are small, and a bigint takes its time to be made and written.
+      const isSmall = view.getInt32(index * 8 + 4, true) === low >> 31;
+      return int64Text(isSmall ? low : view.getBigInt64(index * 8, true), asText);
+    },
   };
 }
 
