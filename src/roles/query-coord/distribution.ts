@@ -1,6 +1,7 @@
 // Which node serves which segment and channel, as the last round brought it about; targets say what should be. In memory: after a restart
 // every round notifies its shards anew, and the table is whole again once each collection had one.
 import { settledMap } from '#base/maps/lazy-map.js';
+import { ANY_NODE } from './place-segments.js';
 
 export interface Place {
   readonly serverId: bigint;
@@ -24,6 +25,13 @@ export interface ShardTarget {
   readonly version: bigint;
   /** The query-node that each segment was given to. */
   readonly segments: ReadonlyMap<bigint, bigint>;
+}
+
+/** Who is there now. */
+export interface PresentNodes {
+  /** The owner of the channel; 0n: it has none. */
+  readonly ownerServerId: bigint;
+  readonly queryNodes: ReadonlySet<bigint>;
 }
 
 const NO_NODES: readonly bigint[] = [];
@@ -51,6 +59,22 @@ export class Distribution {
   released(collectionId: bigint): void {
     for (const vchannel of this.#names.get(collectionId) ?? []) this.#channels.delete(vchannel);
     this.#names.delete(collectionId);
+  }
+
+  /** The shard does not serve what it was given: its next round begins anew. Other shards go on as they are. */
+  lost(collectionId: bigint, vchannel: string): void {
+    this.#channels.delete(vchannel);
+    const names = (this.#names.get(collectionId) ?? []).filter((name) => name !== vchannel);
+    if (names.length === 0) this.#names.delete(collectionId);
+    else this.#names.set(collectionId, names);
+  }
+
+  /** Whether a segment is still served that was: its query-node is there, and the owner that brought it there has the channel. */
+  isHeld(vchannel: string, segmentId: bigint, { ownerServerId, queryNodes }: PresentNodes): boolean {
+    const channel = this.#channels.get(vchannel);
+    const place = channel?.segments.get(segmentId);
+    if (channel === undefined || place === undefined || channel.serverId !== ownerServerId) return false;
+    return place.serverId === ANY_NODE || queryNodes.has(place.serverId);
   }
 
   channel(vchannel: string): Place | undefined {

@@ -2,7 +2,7 @@
 import { ElanusError } from '#base/errors.js';
 import { loadedSchema } from '#model/schema/loaded-fields.js';
 import { isInScope, type Load } from '#model/states/load.js';
-import type { SegmentRecord } from '#proto/elanus/data.js';
+import type { ChannelRecord, CollectionRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { SyncTargetRequest } from '#proto/elanus/roles.js';
 import { whole } from '#rpc/service.js';
 import { rowsEstimate } from '#segment/files/memory-estimate.js';
@@ -13,7 +13,7 @@ import { placeSegments } from './place-segments.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
 
 export interface RoundParts {
-  readonly peers: QueryCoordPeers;
+  readonly peers: Omit<QueryCoordPeers, 'queryNode'>;
   readonly distribution: Distribution;
   /** Segments that a client wants elsewhere; those that were placed leave the map. */
   readonly moves: Map<bigint, bigint>;
@@ -21,12 +21,27 @@ export interface RoundParts {
   readonly note: (waitsFor: string, brings: boolean) => void;
 }
 
+/** What all shards of a round go by. */
+interface RoundView {
+  readonly collection: CollectionRecord;
+  /** Partitions that are served. */
+  readonly partitionIds: readonly bigint[];
+  readonly segments: readonly SegmentRecord[];
+  readonly replaced: readonly SegmentRecord[];
+  readonly leftOut: readonly bigint[];
+  readonly version: bigint;
+  readonly importsUntil: bigint;
+  /** The query-nodes that may serve the collection. */
+  readonly nodes: readonly bigint[];
+}
+
 /** @param nodes the query-nodes that may serve the collection */
 export async function serveRound(
-  { peers, distribution, moves, note }: RoundParts,
+  parts: RoundParts,
   { collectionId, scope, leftOut }: Load,
   nodes: readonly bigint[],
 ): Promise<void> {
+  const { peers, note } = parts;
   note('root-coord and data-coord to say what is to be served', false);
   // Before anything is read: what a later round reads is newer, and carries a later version.
   const { timestamp: version } = await peers.rootCoord.allocTimestamp({ count: 1 });
@@ -40,57 +55,77 @@ export async function serveRound(
     (newest, { commitTimestamp }) => (commitTimestamp > newest ? commitTimestamp : newest),
     0n,
   );
-  const channelOf = new Map(channels.map((channel) => [channel.vchannel, channel]));
   const partitionIds =
     scope.kind === 'collection'
       ? collection.partitions.map((partition) => partition.id)
       : [...scope.partitionIds];
-  const isWanted = new Set(partitionIds);
+  const view = { collection, partitionIds, segments, replaced, leftOut, version, importsUntil, nodes };
+  const channelOf = new Map(channels.map((channel) => [channel.vchannel, channel]));
   for (const vchannel of collection.vchannels) {
-    const channel = channelOf.get(vchannel);
-    const own = segments.filter((segment) => segment.vchannel === vchannel);
-    const isSealed = (segment: SegmentRecord): boolean =>
-      segment.vchannel === vchannel && !segment.isLevelZero && isWanted.has(segment.partitionId);
-    // Deletes that no segment needs any more: the owner may wait for a target that knows them.
-    const isGone = (segment: SegmentRecord): boolean => segment.vchannel === vchannel && segment.isLevelZero;
-    const choice = chooseServed(own.filter(isSealed), replaced.filter(isSealed), {
-      indexes: collection.indexes,
-      isServed: (id) => distribution.segment(vchannel, id) !== undefined,
-    });
-    const sealed = choice.segments;
-    const wished = new Map(sealed.map(({ id }) => [id, moves.get(id)]));
-    const places = placeSegments(sealed, {
-      nodes,
-      placeOf: (id) => wished.get(id) ?? distribution.segment(vchannel, id)?.serverId,
-    });
-    const coming = sealed.filter(({ id }) => distribution.segment(vchannel, id) === undefined);
-    note(
-      stepText(channelOf.get(vchannel) ?? { vchannel, ownerServerId: 0n }, coming, places),
-      coming.length > 0,
-    );
-    const target = whole<SyncTargetRequest>({
-      vchannel,
-      segments: sealed.map((segment) => ({ segment, nodeId: places.get(segment.id) ?? 0n })),
-      deleteSegments: own.filter(
-        (segment) => segment.isLevelZero && (segment.partitionId < 0n || isWanted.has(segment.partitionId)),
-      ),
-      partitionIds,
-      schema: collection.schema,
-      indexes: collection.indexes,
-      leftOutFieldIds: [...leftOut],
-      version,
-      replaced: [...choice.replaced, ...replaced.filter(isGone)].map(
-        ({ id, partitionId, readableFrom, compactedTo }) => ({ id, partitionId, readableFrom, compactedTo }),
-      ),
-      importsUntil,
-      readableFrom: channel?.readableFrom ?? 0n,
-    });
-    await peers.streamingNode.syncTarget(target);
-    const serverId = channel?.ownerServerId ?? 0n;
-    distribution.served({ collectionId, vchannel, serverId, version, segments: places });
-    // A wish that came meanwhile is the next round's.
-    for (const [id, node] of wished) if (node !== undefined && moves.get(id) === node) moves.delete(id);
+    const { ownerServerId, readableFrom } = channelOf.get(vchannel) ?? {
+      ownerServerId: 0n,
+      readableFrom: 0n,
+    };
+    await serveShard(parts, view, { vchannel, ownerServerId, readableFrom });
   }
+}
+
+async function serveShard(
+  { peers, distribution, moves, note }: RoundParts,
+  view: RoundView,
+  {
+    vchannel,
+    ownerServerId,
+    readableFrom,
+  }: Pick<ChannelRecord, 'vchannel' | 'ownerServerId' | 'readableFrom'>,
+): Promise<void> {
+  const { collection, partitionIds, replaced, leftOut, version, importsUntil, nodes } = view;
+  const isWanted = new Set(partitionIds);
+  const own = view.segments.filter((segment) => segment.vchannel === vchannel);
+  const isSealed = (segment: SegmentRecord): boolean =>
+    segment.vchannel === vchannel && !segment.isLevelZero && isWanted.has(segment.partitionId);
+  // Deletes that no segment needs any more: the owner may wait for a target that knows them.
+  const isGone = (segment: SegmentRecord): boolean => segment.vchannel === vchannel && segment.isLevelZero;
+  const queryNodes = new Set(peers.nodes.of('query-node').map(({ serverId }) => serverId));
+  const choice = chooseServed(own.filter(isSealed), replaced.filter(isSealed), {
+    indexes: collection.indexes,
+    isServed: (id) => distribution.isHeld(vchannel, id, { ownerServerId, queryNodes }),
+  });
+  const sealed = choice.segments;
+  const wished = new Map(sealed.map(({ id }) => [id, moves.get(id)]));
+  const places = placeSegments(sealed, {
+    nodes,
+    placeOf: (id) => wished.get(id) ?? distribution.segment(vchannel, id)?.serverId,
+  });
+  const coming = sealed.filter(({ id }) => distribution.segment(vchannel, id) === undefined);
+  note(stepText({ vchannel, ownerServerId }, coming, places), coming.length > 0);
+  const target = whole<SyncTargetRequest>({
+    vchannel,
+    segments: sealed.map((segment) => ({ segment, nodeId: places.get(segment.id) ?? 0n })),
+    deleteSegments: own.filter(
+      (segment) => segment.isLevelZero && (segment.partitionId < 0n || isWanted.has(segment.partitionId)),
+    ),
+    partitionIds: [...partitionIds],
+    schema: collection.schema,
+    indexes: collection.indexes,
+    leftOutFieldIds: [...leftOut],
+    version,
+    replaced: [...choice.replaced, ...replaced.filter(isGone)].map(
+      ({ id, partitionId, readableFrom, compactedTo }) => ({ id, partitionId, readableFrom, compactedTo }),
+    ),
+    importsUntil,
+    readableFrom,
+  });
+  await peers.streamingNode.syncTarget(target).catch((error: unknown) => {
+    // What the shard does not hold any more is not served on: the next round takes what it became.
+    if (error instanceof ElanusError && error.key === 'sources_lost')
+      distribution.lost(collection.id, vchannel);
+    throw error;
+  });
+  const shard = { collectionId: collection.id, vchannel, serverId: ownerServerId };
+  distribution.served({ ...shard, version, segments: places });
+  // A wish that came meanwhile is the next round's.
+  for (const [id, node] of wished) if (node !== undefined && moves.get(id) === node) moves.delete(id);
 }
 
 const NAMED_MAX = 8;

@@ -12,7 +12,7 @@ export interface PlaceView {
 }
 
 /** No node is known: the owner of the shard asks whichever answers. */
-const ANY_NODE = 0n;
+export const ANY_NODE = 0n;
 
 /** A segment stays where it is while its node is there; others go, the largest first, to the node with the fewest rows of this shard. */
 export function placeSegments(

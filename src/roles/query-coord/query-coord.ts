@@ -181,9 +181,6 @@ export class QueryCoord {
         await this.#decide(collectionId, () => this.#remove(collectionId));
         return;
       }
-      // What is not held any more is not served on: the next round takes what it became.
-      if (error instanceof ElanusError && error.key === 'sources_lost')
-        this.#distribution.released(collectionId);
       const { retryMs } = loaded;
       const isEveryday = isTransient(error) && retryMs < RETRY_MS_MAX;
       const fields = { collectionId, reason: failure.reason, retryMs };
