@@ -225,6 +225,26 @@ test('a drop of a partition waits for no streaming-node that is away, and the on
   expect(fieldsData).toMatchObject([longs('count(*)', [10n])]);
 });
 
+test('a dropped collection gives its files back with no streaming-node there, and the one that comes has nothing of it', async () => {
+  const { milvus, run, crash, cluster, world, start } = await open();
+  await run(milvus.insert(rows(0)));
+  await run(milvus.flush({ collectionNames: ['c'] }));
+  const { objectStore } = openMemoryPlatform({ cluster, host: 'tool' });
+  const files = () => run(objectStore.list('insert_log/'));
+  expect((await files()).length).toBeGreaterThan(0);
+  crash('stream');
+  await run(milvus.dropCollection({ collectionName: 'c' }));
+  // The session of the one that died is waited for, no longer.
+  await world.advance(6000);
+  expect(await files()).toEqual([]);
+  await run(start('stream', ['streaming-node']));
+  await run(milvus.createCollection({ collectionName: 'c', schema }));
+  await run(milvus.createIndex(index));
+  await run(milvus.loadCollection({ collectionName: 'c' }));
+  const { fieldsData } = await run(milvus.query({ collectionName: 'c', outputFields: ['count(*)'] }));
+  expect(fieldsData).toMatchObject([longs('count(*)', [0n])]);
+});
+
 test('a streaming-node whose coordinator is gone ends at once and quietly, and its rows are there when both are back', async () => {
   const { milvus, run, crash, world, start, end } = await open();
   await run(milvus.createIndex(index));

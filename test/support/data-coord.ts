@@ -17,6 +17,7 @@ import {
 import { DataCoordDefinition } from '#proto/milvus/data_coord.js';
 import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { DataCoord } from '#roles/data-coord/data-coord.js';
+import type { RoleNodes } from '#rpc/role-nodes.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
 import { anyNodes } from './role-nodes.js';
 
@@ -37,6 +38,7 @@ export interface Fakes {
   rootCoord: Partial<Handlers<typeof RootCoordDefinition>>;
   dataNode: Partial<Handlers<typeof DataNodeDefinition>>;
   queryCoord: Partial<Handlers<typeof QueryCoordDefinition>>;
+  nodes: RoleNodes;
 }
 
 export async function start(
@@ -50,7 +52,7 @@ export async function start(
     return inProcessClient(definition, handlers as Handlers<D>);
   }
   const dataCoord = await DataCoord.open(platform, settings, {
-    nodes: anyNodes,
+    nodes: fakes.nodes ?? anyNodes,
     streamingNode: client(StreamingNodeDefinition, {
       openChannel: async () => ({}),
       closeChannel: async () => ({}),

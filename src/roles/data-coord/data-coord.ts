@@ -152,6 +152,7 @@ export class DataCoord {
   async close(): Promise<void> {
     this.#owners.close();
     this.#lateSeals.close();
+    this.#drops.close();
     this.#orphans.close();
     const parts = [
       ['a compaction', this.#compactor],

@@ -1,6 +1,6 @@
 // Removes the data of a collection or a partition. Four steps, each of which may be repeated:
 //   mark    the partition is noted at its channels, imports into what is dropped fail: from here no commit brings anything of it back
-//   owners  close the channels, or forget the partition in their log and memory
+//   owners  close the channels, or forget the partition in their log and memory; one whose session ended has nothing any more
 //   catalog segments, and with a whole collection its channels, go
 //   files   everything below it that the catalog does not name goes
 // root-coord asks again until all four are done, also after a restart. A step that a full disk hinders (the log of an owner takes nothing)
@@ -9,11 +9,13 @@ import { ElanusError } from '#base/errors.js';
 import { neverAborted } from '#base/on-abort.js';
 import { moveChannel } from '#model/states/channel.js';
 import type { Platform } from '#platform/platform.js';
+import type { CallContext } from '#platform/transport.js';
 import type { ImportJobs } from '#roles/data-coord/imports/import-jobs.js';
 import type { CollectionLocks } from './collection-locks.js';
 import type { DataCatalog } from './data-catalog.js';
 import type { DataCoordPeers } from './data-coord-peers.js';
 import type { Orphans } from './orphans.js';
+import { OwedCloses } from './owed-closes.js';
 
 /** Between these waits for an owner it is looked whether there is still one, in ms; together as long as a call waits that has no deadline. */
 const OWNER_WAITS_MS = [2000, 2000, 2000, 4000];
@@ -29,15 +31,21 @@ export interface DataDropsParts {
 
 export class DataDrops {
   readonly #parts: DataDropsParts;
+  readonly #owed: OwedCloses;
 
   constructor(parts: DataDropsParts) {
     this.#parts = parts;
+    this.#owed = new OwedCloses(parts.platform, parts.peers);
+  }
+
+  close(): void {
+    this.#owed.close();
   }
 
   async dropCollection(collectionId: bigint): Promise<void> {
-    const { catalog, locks, imports, orphans, peers } = this.#parts;
+    const { catalog, locks, imports, orphans } = this.#parts;
     const names = catalog.channelsOf(collectionId).map(({ vchannel }) => vchannel);
-    for (const vchannel of names) await peers.streamingNode.closeChannel({ vchannel });
+    await Promise.all(names.map((vchannel) => this.#closeAtOwner(vchannel)));
     const segmentIds = await locks.change(collectionId, async () => {
       const segments = catalog.segmentsOf(collectionId).map(({ id }) => id);
       const channels = catalog.channelsOf(collectionId).map(({ vchannel }) => vchannel);
@@ -49,7 +57,11 @@ export class DataDrops {
       return new Set(segments);
     });
     // A node that took over in between was given the channels, and holds a shard that nothing names any more.
-    for (const vchannel of names) await peers.streamingNode.closeChannel({ vchannel });
+    await Promise.all(
+      names.map(async (vchannel) => {
+        if (!(await this.#closeAtOwner(vchannel))) this.#owed.add(vchannel);
+      }),
+    );
     await orphans.sweepDropped({ collectionId, partitionId: undefined }, segmentIds);
   }
 
@@ -89,23 +101,39 @@ export class DataDrops {
     );
   }
 
-  /**
-   * An owner that is there is waited for: until it has heard of it, reads over all partitions have the rows. One that is away, or goes meanwhile,
-   * is not: whoever comes learns of it with the channel, and is asked all the same, later.
-   */
+  /** @returns whether anybody was there to be asked */
+  #closeAtOwner(vchannel: string): Promise<boolean> {
+    const { streamingNode } = this.#parts.peers;
+    return this.#askOwner((context) => streamingNode.closeChannel({ vchannel }, context));
+  }
+
+  /** Until the owner has heard of it, reads over all partitions have the rows. Whoever comes learns of it with the channel, and is asked all the same, later. */
   async #forgetAtOwner(vchannel: string, partitionId: bigint): Promise<void> {
+    const { streamingNode } = this.#parts.peers;
+    const isThere = await this.#askOwner((context) =>
+      streamingNode.dropChannelPartition({ vchannel, partitionId }, context),
+    );
+    if (isThere) return;
+    throw new ElanusError(
+      'channel_not_available',
+      `no streaming-node is there to forget partition ${partitionId} of channel ${vchannel}; the one that comes does`,
+    );
+  }
+
+  /**
+   * An owner that is there is waited for: it may read what goes. One that is away, or goes meanwhile, is not: it accepts nothing from before its
+   * session ended.
+   * @returns whether it was there. @throws what it answers, or that it is silent
+   */
+  async #askOwner(call: (context: CallContext) => Promise<unknown>): Promise<boolean> {
     const { peers, platform } = this.#parts;
     let failure: unknown;
     for (const waitMs of OWNER_WAITS_MS) {
-      if (peers.nodes.isAway('streaming-node'))
-        throw new ElanusError(
-          'channel_not_available',
-          `no streaming-node is there to forget partition ${partitionId} of channel ${vchannel}; the one that comes does`,
-        );
-      const context = { signal: neverAborted, deadlineMs: platform.clock.now() + waitMs, metadata: {} };
+      if (peers.nodes.isAway('streaming-node')) return false;
+      const deadlineMs = platform.clock.now() + waitMs;
       try {
-        await peers.streamingNode.dropChannelPartition({ vchannel, partitionId }, context);
-        return;
+        await call({ signal: neverAborted, deadlineMs, metadata: {} });
+        return true;
       } catch (error) {
         if (!isOfSilence(error)) throw error;
         failure = error;

@@ -1,5 +1,6 @@
 // A streaming-node that is given channels and never says so: the next one gets them, and at any time one node alone can commit to a channel.
 import { expect, it } from 'vitest';
+import { ElanusError } from '#base/errors.js';
 import { ALL_PARTITIONS } from '#model/states/segment.js';
 import { simulatedCluster } from '#platform/memory/memory-platform.js';
 import {
@@ -13,6 +14,7 @@ import {
   start,
   watch,
 } from '../../../test/support/data-coord.js';
+import { anyNodes } from '../../../test/support/role-nodes.js';
 
 const OTHER = 'by-dev-rootcoord-dml_1_7v1';
 
@@ -76,4 +78,38 @@ it('a channel that nobody has taken goes with its collection, as soon as somebod
   expect((await run(registry.acquireChannels({ serverId: 9n }))).channels).toEqual([]);
   const again = await restart(running);
   expect((await again.run(again.registry.acquireChannels({ serverId: 10n }))).channels).toEqual([]);
+});
+
+it('a drop waits for a dead owner as long as its session, and tells the one that was coming once it is there', async () => {
+  const cluster = simulatedCluster(13);
+  const { world } = cluster;
+  const sessionEndsMs = world.clock.now() + 5000;
+  const state = { comes: false, asked: [] as string[] };
+  const silent = async (deadlineMs: number | undefined): Promise<never> => {
+    await world.timers.sleep((deadlineMs ?? 0) - world.clock.now());
+    throw new ElanusError('deadline_exceeded', 'silent');
+  };
+  const running = await start(cluster, {
+    nodes: { ...anyNodes, isAway: () => !state.comes && world.clock.now() >= sessionEndsMs },
+    streamingNode: {
+      closeChannel: async ({ vchannel }, { deadlineMs }) => {
+        state.asked.push(vchannel);
+        return state.comes ? {} : silent(deadlineMs);
+      },
+    },
+  });
+  const { calls, registry, run } = running;
+  const channelNames = [CHANNEL, OTHER];
+  await run(
+    calls.watchChannels({
+      ...{ collectionID: COLLECTION, channelNames },
+      ...{ schema: { name: 'c' }, createTimestamp: 5n },
+    }),
+  );
+  await run(registry.dropCollectionData({ collectionId: COLLECTION, partitionId: ALL_PARTITIONS }));
+  expect(world.clock.now() - sessionEndsMs).toBeLessThan(2000);
+  expect((await run(registry.acquireChannels({ serverId: 9n }))).channels).toEqual([]);
+  [state.comes, state.asked] = [true, []];
+  await world.advance(60_000);
+  expect(state.asked.sort()).toEqual([CHANNEL, OTHER].sort());
 });

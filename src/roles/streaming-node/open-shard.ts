@@ -33,6 +33,8 @@ export interface ShardWorld extends StreamingNodeParts {
   readonly onHolding: (open: OpenShard) => void;
   /** The target that it serves may be settled, or not any more. */
   readonly onSettling: () => void;
+  /** The channel went with its collection, and nobody has closed it here. */
+  readonly onGone: (vchannel: string) => void;
   /** Lets go of what the log holds and nobody needs any more. */
   readonly truncate: (physical: PhysicalChannel) => void;
 }
@@ -150,6 +152,10 @@ class ShardLinks implements ShardParts, ShardReaderParts, ShardFlushParts, Shard
 
   onSettling(): void {
     this.#world.onSettling();
+  }
+
+  onGone(): void {
+    this.#world.onGone(this.channel.vchannel);
   }
 
   /** Without its file the index counts as not built, and RootCoord has it built again. */

@@ -304,8 +304,8 @@ describe('recovery', () => {
     await world.start();
     expect(await world.rows('a')).toBe(80);
   });
-  it('gives back the log of what was dropped, whether the catalog forgets it before or after the channel is closed, or a crash comes', async () => {
-    for (const how of ['catalog first', 'catalog later', 'crash', 'all'] as const) {
+  it('gives back the log of what was dropped, whether the catalog forgets it before or after the channel is closed, nobody closes it, or a crash comes', async () => {
+    for (const how of ['catalog first', 'catalog later', 'unsaid', 'crash', 'all'] as const) {
       const world = await started('a', 'b');
       for (let index = 0; index < 13; index++) await world.insert('a', index * 100, 100);
       const drop = (name: Name) => {
@@ -313,8 +313,9 @@ describe('recovery', () => {
         return world.run(world.calls.closeChannel({ vchannel: vchannelOf(name) }));
       };
       if (how === 'catalog later') await world.run(world.calls.closeChannel({ vchannel: vchannelOf('a') }));
-      if (how === 'crash') world.catalog.channels.delete(vchannelOf('a'));
+      if (how === 'crash' || how === 'unsaid') world.catalog.channels.delete(vchannelOf('a'));
       else await drop('a');
+      if (how === 'unsaid') await world.run(world.calls.sealChannel({ vchannel: vchannelOf('a') }));
       if (how === 'all') world.catalog.channels.delete(vchannelOf('b'));
       if (how === 'crash' || how === 'all') await world.start();
       await world.cluster.world.advance(500);

@@ -32,6 +32,8 @@ export interface ShardFlushParts {
   readonly allocateIds: (count: number) => Promise<bigint>;
   /** Called after a commit with what became files. */
   readonly onCommitted: (segments: readonly SegmentRecord[], checkpointLsn: bigint) => void;
+  /** The catalog has no such channel any more. */
+  readonly onGone: () => void;
 }
 
 export class ShardFlush {
@@ -125,12 +127,10 @@ export class ShardFlush {
           reason: messageOf(error),
           retryMs,
         });
+        const key = error instanceof ElanusError ? error.key : undefined;
         // A newer owner has the channel: it will write these rows from the log.
-        if (
-          error instanceof ElanusError &&
-          (error.key === 'channel_moved' || error.key === 'channel_not_found')
-        )
-          return;
+        if (key === 'channel_moved') return;
+        if (key === 'channel_not_found') return this.#parts.onGone();
         this.#lastFailure = messageOf(error);
         if (++this.#failures >= FAILURES_MAX) for (const reject of this.#failing) reject(error);
         await platform.timers

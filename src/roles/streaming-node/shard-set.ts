@@ -144,6 +144,13 @@ export class ShardSet {
     this.#forgetLater(vchannel);
   }
 
+  /** Whoever dropped it died before it could say so, or this node was taking the channel over: its rows would hold up the log for ever. */
+  #closeGone(vchannel: string): void {
+    this.closeChannel(vchannel).catch((error: unknown) =>
+      this.#parts.platform.logger.warn('dropped_channel_kept', { vchannel, reason: messageOf(error) }),
+    );
+  }
+
   /** Lets go of closed channels that the catalog does not name any more. */
   forgetReleased(): void {
     for (const vchannel of this.#released.keys()) this.#forgetLater(vchannel);
@@ -215,6 +222,7 @@ export class ShardSet {
       startTimestamp: this.#startTimestamp,
       askForTarget: (collectionId: bigint) => this.askForTarget(collectionId),
       truncate: (log: PhysicalChannel) => this.#truncate(log),
+      onGone: (vchannel: string) => this.#closeGone(vchannel),
       onHolding: (open: OpenShard) => this.#holding.note(open),
       onSettling: () => void this.#settlings++,
     };
