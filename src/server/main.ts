@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { ElanusError, messageOf } from '#base/errors.js';
+import { onAbort } from '#base/on-abort.js';
 import { operationKinds } from '#model/states/explained.js';
 import { openNodePlatform } from '#platform/node/node-platform.js';
 import type { Platform } from '#platform/platform.js';
@@ -124,20 +125,25 @@ async function start(options: ServeOptions, stop: AbortSignal): Promise<Started>
     logLevel: options.logLevel,
     ...(options.auditLog === undefined ? {} : { auditFile: options.auditLog }),
   });
-  const platform =
-    options.meta === undefined ? local : withRemoteCatalog(local, options.meta, options.cluster);
+  const remote =
+    options.meta === undefined ? undefined : new RemoteMetaStore(local, options.meta, options.cluster);
+  const platform = remote === undefined ? local : withRemoteCatalog(local, remote);
+  // Nothing has begun that the end of a catalog which does not answer could cut off.
+  const forget = onAbort(stop, () => {
+    if (remote?.isAnswering === false) remote.close();
+  });
   const onLost = (reason: string): void => {
     process.stderr.write(`elanus: ${reason}; stopped at once, start it again\n`);
     process.exit(LOST_CODE);
   };
   const onStandBy = (role: RoleName): void =>
     say(`stands by for ${role}, which another process has; takes over when that one has ended`);
-  const node = await startNode(platform, config, { onLost, onStandBy, stop }).catch(
-    async (error: unknown) => {
+  const node = await startNode(platform, config, { onLost, onStandBy, stop })
+    .catch(async (error: unknown) => {
       await platform.close().catch(() => {}); // Why it did not start is the better reason.
       throw error;
-    },
-  );
+    })
+    .finally(forget);
   const parts = [
     node.listener && `on ${addressOf(node.listener)}`,
     node.internalListener && `internal 127.0.0.1:${node.internalListener.port}`,
@@ -190,8 +196,7 @@ function configOf(options: ServeOptions): Config {
 }
 
 /** The same platform on the catalog of another process. */
-function withRemoteCatalog(platform: Platform, address: string, cluster: string): Platform {
-  const metaStore = new RemoteMetaStore(platform, address, cluster);
+function withRemoteCatalog(platform: Platform, metaStore: RemoteMetaStore): Platform {
   const close = (): Promise<void> => {
     metaStore.close();
     return platform.close();

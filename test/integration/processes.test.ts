@@ -1,6 +1,9 @@
 // Roles in processes of their own, started by the program as users start it, on one folder and one catalog: one active coordinator and a standby,
 // a streaming-node and its standby. They are killed, stopped and let go on; clients go on all the same.
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { deferred } from '#base/async.js';
 import { type Cluster, internalOf, type Member, openCluster, publicOf, TTL_MS } from './process-cluster.js';
 import { runElanus } from './server-process.js';
 import { connect, createLoaded, insertRange, mustSucceed, tempFolder, until, vectorOf } from './support.js';
@@ -176,6 +179,36 @@ test('who stands by, or waits for others at its start, ends cleanly when it is a
   active.kill('SIGTERM');
   await later.ready;
   await cluster.close();
+}, 60_000);
+
+test('who waits for a catalog that does not answer ends when it is asked to', async () => {
+  const asked = deferred<void>();
+  const connections = new Set<Socket>();
+  const silent = createServer((connection) => {
+    connections.add(connection);
+    asked.resolve();
+  }).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const folder = await tempFolder();
+  const meta = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const run = runElanus(
+    'serve',
+    '--data',
+    folder.path,
+    '--port',
+    '0',
+    '--meta',
+    meta,
+    '--role',
+    'query-node',
+  );
+  await asked.promise;
+  run.kill('SIGTERM');
+  expect(await run.ended).toEqual({ code: 0, signal: null });
+  expect(run.stderr()).toContain('ended before it was ready');
+  for (const connection of connections) connection.destroy();
+  silent.close();
+  await folder.remove();
 }, 60_000);
 
 test('what sharing needs is said', async () => {

@@ -34,6 +34,11 @@ export class RemoteMetaStore implements MetaStore {
     this.#remote.close();
   }
 
+  /** Whether the server answered its last call; else calls wait for it. */
+  get isAnswering(): boolean {
+    return this.#remote.state.kind === 'ready';
+  }
+
   async get(key: string): Promise<MetaEntry | undefined> {
     const { entries } = await this.#call('get', (context) => this.#client.get({ key }, context));
     return entries.map(owned)[0];
