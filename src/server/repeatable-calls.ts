@@ -166,6 +166,18 @@ export const isOfGoneProcess = (error: unknown): boolean =>
 export const isUnseen = (error: unknown): boolean =>
   error instanceof NotSentError || (error instanceof ElanusError && error.key === 'session_suspended');
 
-/** For whoever made the call within a call of its own: that one was seen. */
-export const asSeen = (error: unknown): unknown =>
-  isUnseen(error) ? new ElanusError('service_not_ready', messageOf(error), { cause: error }) : error;
+/**
+ * For whoever made the call, when nobody carried it out before its deadline. Within a call of its own: that one was seen. Which process has what is no
+ * matter of clients.
+ */
+export function atDeadline(error: unknown): unknown {
+  if (isUnseen(error)) return new ElanusError('service_not_ready', messageOf(error), { cause: error });
+  const wasReplaced =
+    error instanceof ElanusError && (error.key === 'wal_fenced' || error.key === 'node_mismatch');
+  if (!wasReplaced) return error;
+  return new ElanusError(
+    'service_unavailable',
+    'the process that had the call was replaced, and no other answered before the deadline; ask again',
+    { cause: error },
+  );
+}

@@ -139,6 +139,15 @@ test('a call at an address goes again when the owner that had it was replaced th
   const vchannel = 'dml_0_7v0';
   expect((await cluster.world.runUntil(node.sealChannel({ vchannel }))).segmentIds).toEqual([5n]);
   expect(counts.seals).toBe(3);
+  counts.seals = Number.NEGATIVE_INFINITY;
+  const context = {
+    ...{ signal: new AbortController().signal, metadata: {} },
+    deadlineMs: platform.clock.now() + 1000,
+  };
+  // No client knows of logs and their owners.
+  await expect(cluster.world.runUntil(node.sealChannel({ vchannel }, context))).rejects.toMatchObject({
+    key: 'service_unavailable',
+  });
   await expect(cluster.world.runUntil(node.append({ vchannel }))).rejects.toMatchObject({
     key: 'wal_fenced',
   });

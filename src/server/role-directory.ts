@@ -22,7 +22,7 @@ import type { Membership } from '#rpc/sessions/membership.js';
 import { NumberedCalls } from '#rpc/sessions/numbered-calls.js';
 import type { PeerAddresses } from './config.js';
 import { KnownNodes } from './known-nodes.js';
-import { againOf, asSeen, isOfGoneProcess, isUnseen } from './repeatable-calls.js';
+import { againOf, atDeadline, isOfGoneProcess, isUnseen } from './repeatable-calls.js';
 
 const serviceRoles: Readonly<Record<string, RoleName>> = {
   'milvus.proto.rootcoord.RootCoord': 'root-coord',
@@ -171,7 +171,7 @@ export class RoleDirectory implements RoleNodes {
       const leftMs = deadlineMs - clock.now();
       // A process that ends hears no more news: nothing would change between two tries, and nothing would part them.
       if (leftMs <= 0 || context?.signal.aborted === true || sessions.isClosed)
-        throw asSeen(failure ?? nobody(definition));
+        throw atDeadline(failure ?? nobody(definition));
       await sessions.news(Math.min(leftMs, AGAIN_MS), context?.signal);
     }
   }
@@ -231,7 +231,8 @@ export class RoleDirectory implements RoleNodes {
         return await send();
       } catch (error) {
         const isFenced = error instanceof ElanusError && error.key === 'wal_fenced';
-        if (!isFenced || clock.now() + AGAIN_MS >= deadlineMs) throw error;
+        if (!isFenced) throw error;
+        if (clock.now() + AGAIN_MS >= deadlineMs) throw atDeadline(error);
       }
       await timers.sleep(AGAIN_MS, context?.signal);
     }
