@@ -1,5 +1,5 @@
 // Channels that went with their collection while no streaming-node was there. Nobody needs to hear of it: whoever comes is given the channels that
-// the catalog has. But one that came in that very moment was given these as well, and holds shards that nothing names: it is told so once it is
+// the catalog has. But one that came in that very moment was given these as well, and holds shards that nothing names: it hears so once it is
 // there. In memory: after a restart of data-coord such a shard closes itself when it writes (streaming-node `shard-flush.ts`).
 import { catalogBackOff, longerPause } from '#base/back-off.js';
 import { neverAborted } from '#base/on-abort.js';

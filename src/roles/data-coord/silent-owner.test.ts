@@ -80,7 +80,7 @@ it('a channel that nobody has taken goes with its collection, as soon as somebod
   expect((await again.run(again.registry.acquireChannels({ serverId: 10n }))).channels).toEqual([]);
 });
 
-it('a drop waits for a dead owner as long as its session, and tells the one that was coming once it is there', async () => {
+it('a drop waits for a dead owner as long as its session, and has the one that was coming close them', async () => {
   const cluster = simulatedCluster(13);
   const { world } = cluster;
   const sessionEndsMs = world.clock.now() + 5000;

@@ -6,7 +6,7 @@ import { expiryFieldOf, microsOf, timeToLive } from '#model/properties/time-to-l
 import type { CompactionJob, WantedCompaction } from '#model/states/compaction-job.js';
 import { isLiveJob } from '#model/states/import-job.js';
 import { type FlushedSegment, isFlushed } from '#model/states/segment.js';
-import type { Timer } from '#platform/time.js';
+import { endedSoon, type Timer } from '#platform/time.js';
 import type { CollectionRecord } from '#proto/elanus/data.js';
 import {
   type JobLimits,
@@ -22,7 +22,7 @@ import type {
   MergePlan,
   ShardFacts,
 } from '#roles/data-coord/compaction/plans/shard-facts.js';
-import { awaitImports } from './await-imports.js';
+import { AwaitedImports } from './await-imports.js';
 import { Backfills, mayLackOutputs } from './backfills.js';
 import { CompactionJobs, type JobCollection, type JobStep } from './compaction-jobs.js';
 import { CompactionWatch } from './compaction-watch.js';
@@ -75,6 +75,7 @@ export class Compactor {
   readonly #expiries = new SegmentExpiries();
   readonly #damaged = new DamagedSegments();
   readonly #closing = new AbortController();
+  readonly #imports: AwaitedImports;
   #check: Timer | undefined;
   #running: Promise<void> | undefined;
   /** Resolves when something is asked for that does not wait for a pause to end. */
@@ -83,6 +84,7 @@ export class Compactor {
   constructor(parts: CompactorParts) {
     this.#parts = parts;
     this.watch = new CompactionWatch(parts.platform);
+    this.#imports = new AwaitedImports(parts, this.#closing.signal);
     const { platform, catalog, locks } = parts;
     this.jobs = new CompactionJobs({
       ...{ platform, catalog, locks, closing: this.#closing.signal },
@@ -159,7 +161,7 @@ export class Compactor {
       );
     const { ID: id } = given === 0n ? await this.#parts.peers.rootCoord.allocID({ count: 1 }) : { ID: given };
     await this.#described(wanted.collectionId);
-    await awaitImports(this.#parts, wanted.collectionId, this.#closing.signal);
+    await this.#imports.checkpointed(wanted.collectionId);
     return this.jobs.add(id, wanted);
   }
 
@@ -198,10 +200,7 @@ export class Compactor {
 
   async #pause(pauseMs: number): Promise<void> {
     this.#hurry = deferred<void>();
-    const over = deferred<void>();
-    const timer = this.#parts.platform.timers.after(pauseMs, () => over.resolve());
-    await Promise.race([over.promise, this.#hurry.promise]);
-    timer.cancel();
+    await endedSoon(this.#parts.platform.timers, this.#hurry.promise, pauseMs);
   }
 
   /** One plan, then the collection waits for its next turn. */
@@ -220,7 +219,7 @@ export class Compactor {
       if (plan?.kind === 'backfill') this.backfills.succeeded(collectionId);
       const nextTryMs = this.backfills.nextTryMs(collectionId, platform.clock.now());
       if (plan !== undefined) this.changed(collectionId, 0);
-      else this.#lookIn(collectionId, nextTryMs);
+      else this.#lookIn(collectionId, this.#imports.isAwaited(collectionId) ? RETRY_MS : nextTryMs);
     } catch (error) {
       const isGone = error instanceof ElanusError && error.key === 'collection_not_found';
       if (isGone) this.backfills.forget(collectionId);
@@ -252,11 +251,12 @@ export class Compactor {
   ): Promise<CompactionPlan | undefined> {
     const { platform, settings } = this.#parts;
     const nowMs = platform.clock.now();
+    await this.#imports.show(collectionId);
     const leftOut = new Set([...this.#busy, ...this.damaged.map(({ id }) => id)]);
     const facts = (): readonly ShardFacts[] => this.#factsOf(collectionId, leftOut);
     const lacking = this.backfills.look(collectionId, facts(), context.schema, nowMs);
     if (lacking.length > 0 && this.backfills.pausedMs(collectionId, nowMs) === 0) {
-      await awaitImports(this.#parts, collectionId, this.#closing.signal, lacking);
+      await this.#imports.checkpointed(collectionId, lacking);
       const fill = facts()
         .flatMap((one) => planBackfills(one, context.schema, settings.compactedBytesMax))
         .find((one) => this.backfills.isDue(one, nowMs));
@@ -293,6 +293,7 @@ export class Compactor {
   /** A collection as it is when a job plans. When its turn comes nothing else is compacted; before it what is merged now may be merged again. */
   async #jobCollection(collectionId: bigint): Promise<JobCollection> {
     const { collection, context } = await this.#described(collectionId);
+    await this.#imports.shown(collectionId);
     const shards = this.#factsOf(collectionId, new Set());
     const limitsOf = ({ targetBytes, major }: WantedCompaction): JobLimits => {
       const sorted = collection.schema?.fields.find(({ isClusteringKey }) => major && isClusteringKey);
@@ -360,11 +361,12 @@ export class Compactor {
     const { catalog } = this.#parts;
     const segments = catalog.segmentsOf(collectionId).filter(isFlushed);
     const hasImports = catalog.jobsOf(collectionId).some(isLiveJob);
+    const notFree = new Set([...busy, ...this.#imports.unseen(collectionId)]);
     return catalog.channelsOf(collectionId).map(({ vchannel, checkpointTimestamp }) => ({
       vchannel,
       checkpoint: checkpointTimestamp,
       segments: segments.filter((segment) => segment.vchannel === vchannel),
-      busy,
+      busy: notFree,
       hasImports,
     }));
   }

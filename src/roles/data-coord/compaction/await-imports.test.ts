@@ -1,0 +1,85 @@
+// Rows of an import are merged with others once every shard reads it: before that a read leaves them out, and could not any more.
+import { expect, test } from 'vitest';
+import { ElanusError } from '#base/errors.js';
+import { simulatedCluster } from '#platform/memory/memory-platform.js';
+import {
+  COLLECTION,
+  commit,
+  dataCoordSettings,
+  segment,
+  start,
+  watch,
+} from '../../../../test/support/data-coord.js';
+
+const twelve = (first: bigint): bigint[] => Array.from({ length: 12 }, (_, at) => first + BigInt(at));
+const FLUSHED = twelve(11n);
+const IMPORTED = twelve(31n);
+
+/** Small segments of one shard, some of an import that another shard cannot load while `isStuck`. */
+async function world(autoCompaction: boolean) {
+  const state = { isStuck: true, asked: 0, merged: [] as bigint[] };
+  const running = await start(
+    simulatedCluster(21),
+    {
+      streamingNode: { segmentsInUse: async () => ({ segmentIds: [] }) },
+      queryCoord: {
+        segmentsChanged: async ({ untilServed }) => {
+          if (!untilServed) return {};
+          state.asked++;
+          if (state.isStuck) throw new ElanusError('collection_not_fully_loaded', 'it does not fit');
+          return {};
+        },
+      },
+      dataNode: {
+        compactSegments: async ({ sources }) => {
+          state.merged.push(...sources.map(({ id }) => id));
+          return { segments: [], unchanged: false, readableFrom: 0n };
+        },
+      },
+    },
+    { ...dataCoordSettings, autoCompaction },
+  );
+  const { registry, run } = running;
+  await watch(running);
+  const [channel] = (await run(registry.acquireChannels({ serverId: 9n }))).channels;
+  const rows = (id: bigint, commitTimestamp: bigint) =>
+    segment(id, { timestampFrom: 5n, timestampTo: 6n, commitTimestamp });
+  await commit(
+    running,
+    channel?.channel?.epoch ?? 0n,
+    [...FLUSHED.map((id) => rows(id, 0n)), ...IMPORTED.map((id) => rows(id, 7n))],
+    8n,
+  );
+  return { running, state };
+}
+
+test('in the background: others are merged, those of the import as soon as it is read', async () => {
+  const { running, state } = await world(true);
+  await running.cluster.world.advance(10_000);
+  expect(state.merged.sort()).toEqual(FLUSHED);
+  state.merged = [];
+  state.isStuck = false;
+  await running.cluster.world.advance(60_000);
+  expect(state.merged.sort()).toEqual(IMPORTED);
+  const { asked } = state;
+  await running.cluster.world.advance(1_300_000);
+  // Whoever reads it reads it on.
+  expect(state.asked).toBe(asked);
+});
+
+test('that a client asks for: refused with the reason, until it is read', async () => {
+  const { running, state } = await world(false);
+  const { registry, run } = running;
+  const wanted = {
+    ...{ collectionId: COLLECTION, targetBytes: 0n, major: false, partitionId: 0n },
+    ...{ vchannel: '', segmentIds: [], deletesOnly: false },
+  };
+  await expect(run(registry.compact(wanted))).rejects.toThrow(
+    /segments 31, 32, .*, 42 of an import are not read/,
+  );
+  expect(state.merged).toEqual([]);
+  state.isStuck = false;
+  await run(registry.compact(wanted));
+  await running.cluster.world.advance(1000);
+  expect(state.merged.sort()).toEqual([...FLUSHED, ...IMPORTED]);
+});
