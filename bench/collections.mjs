@@ -20,6 +20,7 @@ const { values, positionals } = parseArgs({
   options: {
     stages: { type: 'string', default: '1000,2000,4000,10000' },
     idle: { type: 'string', default: '65' },
+    rests: { type: 'string', default: '1' },
     'no-load': { type: 'boolean', default: false },
     folder: { type: 'string' },
     from: { type: 'string', default: '0' },
@@ -111,10 +112,12 @@ async function stage(folder, from, to) {
     `${(heapUsed / MiB).toFixed(1)} MB of heap, ${((external + arrayBuffers) / MiB).toFixed(1)} outside it, ${Math.round(rss / MiB)} resident`,
   );
   const idleS = Number(values.idle);
-  const before = process.cpuUsage();
-  await sleep(idleS * 1000);
-  say('idle', `${(cpuMs(before) / idleS).toFixed(2)} ms of processor time a second`);
-  say('memory behind it', `${Math.round(process.memoryUsage().rss / MiB)} MB resident`);
+  for (let rest = 0; rest < Number(values.rests); rest++) {
+    const before = process.cpuUsage();
+    await sleep(idleS * 1000);
+    say('idle', `${(cpuMs(before) / idleS).toFixed(2)} ms of processor time a second`);
+    say('memory behind it', `${Math.round(process.memoryUsage().rss / MiB)} MB resident`);
+  }
   say('close', `${(await milliseconds(() => database.close())).toFixed(0)} ms`);
   process.exit(0);
 }
@@ -129,7 +132,14 @@ function child(folder, from, to) {
     '--stages',
     String(to),
   ];
-  const others = ['--idle', values.idle, ...(values['no-load'] ? ['--no-load'] : []), ...positionals];
+  const others = [
+    '--idle',
+    values.idle,
+    '--rests',
+    values.rests,
+    ...(values['no-load'] ? ['--no-load'] : []),
+    ...positionals,
+  ];
   return new Promise((resolve, reject) => {
     const node = spawn(process.execPath, ['--expose-gc', ...process.execArgv, ...args, ...others], {
       stdio: 'inherit',

@@ -1,15 +1,25 @@
 // Question: what do the calls of coordination cost: create a collection, flush with nothing, a thousand and a million rows pending, the first search
-// after kill -9, and ten thousand collections (time, memory, idle CPU)? Seeded data; medians in ms. `--quick`: 100,000 rows, 500 collections.
+// after kill -9, and ten thousand collections (time, memory, idle CPU)? Seeded data; medians in ms.
+//   node bench/coordination.mjs [--rows 1000000] [--dim 8] [--collections 10000]     --quick: 100,000 rows, 500 collections
+//   node bench/coordination.mjs --rows 341479 --dim 100 --collections 50             as many vectors as the demo has, and as long
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { startServer } from './server-process.mjs';
 
-const isQuick = process.argv.includes('--quick');
-const ROWS = isQuick ? 100_000 : 1_000_000;
-const COLLECTIONS = isQuick ? 500 : 10_000;
-const DIM = 8;
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    rows: { type: 'string' },
+    dim: { type: 'string', default: '8' },
+    collections: { type: 'string' },
+  },
+});
+const ROWS = Number(values.rows ?? (values.quick ? 100_000 : 1_000_000));
+const COLLECTIONS = Number(values.collections ?? (values.quick ? 500 : 10_000));
+const DIM = Number(values.dim);
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const ms = (value) => `${value.toFixed(1)} ms`;
 const timed = async (run) => {

@@ -153,7 +153,14 @@ test('a clean end frees the place at once', async () => {
   await cluster.close();
 }, 60_000);
 
-test('who stands by, or waits for others at its start, ends cleanly when it is asked to', async () => {
+test('who stands by, or waits for others or a catalog that does not answer, ends cleanly when it is asked to', async () => {
+  const connections = new Set<Socket>();
+  const asked = deferred<void>();
+  const silent = createServer((connection) => {
+    connections.add(connection);
+    asked.resolve();
+  }).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
   const cluster = await openCluster('query-node,data-node', '--session-ttl', '120000');
   const active = cluster.start(COORDINATORS);
   await active.ready;
@@ -173,42 +180,21 @@ test('who stands by, or waits for others at its start, ends cleanly when it is a
   expect(standby?.stderr()).toContain('ended before it was ready');
   next?.kill('SIGTERM');
   expect(await next?.ended).toEqual({ code: 0, signal: null });
+  const meta = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const early = cluster.start(COORDINATORS, '--meta', meta);
+  await asked.promise;
+  early.kill('SIGTERM');
+  // Not stopped hard after its time: that says nothing of its start.
+  expect(await early.ended).toEqual({ code: 0, signal: null });
+  expect(early.stderr()).toContain('ended before it was ready');
+  for (const connection of connections) connection.destroy();
+  silent.close();
   // A session that stayed would hold the place for two minutes.
   const later = cluster.start(COORDINATORS);
   await until('its session', async () => later.stderr().includes('stands_by') || undefined);
   active.kill('SIGTERM');
   await later.ready;
   await cluster.close();
-}, 60_000);
-
-test('who waits for a catalog that does not answer ends when it is asked to', async () => {
-  const asked = deferred<void>();
-  const connections = new Set<Socket>();
-  const silent = createServer((connection) => {
-    connections.add(connection);
-    asked.resolve();
-  }).listen(0, '127.0.0.1');
-  await once(silent, 'listening');
-  const folder = await tempFolder();
-  const meta = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
-  const run = runElanus(
-    'serve',
-    '--data',
-    folder.path,
-    '--port',
-    '0',
-    '--meta',
-    meta,
-    '--role',
-    'query-node',
-  );
-  await asked.promise;
-  run.kill('SIGTERM');
-  expect(await run.ended).toEqual({ code: 0, signal: null });
-  expect(run.stderr()).toContain('ended before it was ready');
-  for (const connection of connections) connection.destroy();
-  silent.close();
-  await folder.remove();
 }, 60_000);
 
 test('what sharing needs is said', async () => {
