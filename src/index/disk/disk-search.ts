@@ -41,7 +41,6 @@ export interface DiskSearchInput
 
 /** Reads under way for one walk: the beam. */
 const BEAM = 4;
-const SEARCH_LIST_USUAL = 16;
 const SEARCH_LIST_MAX = 32_768;
 /** Below this share of rows that count, their codes are looked through; a walk would read mostly rows that do not count. */
 const SCAN_SHARE = 0.3;
@@ -148,7 +147,7 @@ class DiskQuery<Region extends IndexRegion> {
     const passing = this.#passing;
     if (passing === 0 || k === 0) return [];
     const isRange = radius !== undefined || rangeFilter !== undefined;
-    const asked = Math.max(Number(params.searchList ?? SEARCH_LIST_USUAL), k, 1);
+    const asked = Math.max(Number(params.searchList ?? 0), k, 1);
     for (let size = Math.min(asked, SEARCH_LIST_MAX); ; size = Math.min(size * 2, SEARCH_LIST_MAX)) {
       const { hits, isAll } = await this.#nearest(size);
       if (!isRange) {
