@@ -16,6 +16,7 @@ import {
   stepOf,
 } from '#index/graph/codes/graph-codes.js';
 import { GrowingCopies } from './growing-copies.js';
+import { beginGrowingNear, growNear, wantsNear } from './growing-near.js';
 import { nearNodes } from './near-nodes.js';
 
 export interface GrowingSpec {
@@ -114,7 +115,7 @@ export class GrowingGraph<Region extends IndexRegion> {
         sections: {
           header: section(layout.header),
           frame: section(layout.frame),
-          links: section(layout.links),
+          links: section(layout.mergedLinks === 0 ? layout.links : layout.mergedLinks),
           codes: section(layout.codes),
           upper: section(layout.upper),
           upperOf: section(layout.upperOf),
@@ -162,6 +163,8 @@ export class GrowingGraph<Region extends IndexRegion> {
         await this.#workers.run('graphEncode', encode, regions, signal);
         const insert: InsertInput = { place, end, most: end - this.#nodes };
         await this.#workers.run('graphInsert', insert, regions, signal);
+        if (layout.mergedLinks !== 0)
+          await growNear(this.#workers, regions, place, { begin: this.#nodes, end }, signal);
         this.#nodes = end;
         // Rows before that of the next node are copies of rows before them.
         this.#rows = this.#copies.rows[end] ?? this.#copies.rowCount;
@@ -196,21 +199,34 @@ export class GrowingGraph<Region extends IndexRegion> {
   /** Links that a search of rows as they are now needs; rows that come later take some of them away again. */
   async #mend(source: Source<Region>, signal?: AbortSignal): Promise<void> {
     const stage = this.#stage;
-    if (
-      stage === undefined ||
-      this.#spec.metric === 'IP' ||
-      this.#isReleased ||
-      this.#nodes < this.#mendedNodes * MENDED_AGAIN
-    )
-      return;
+    if (stage === undefined || this.#isReleased || this.#nodes < this.#mendedNodes * MENDED_AGAIN) return;
     this.#mendedNodes = this.#nodes;
-    await mendGraph(
-      this.#workers,
-      [source.region, stage.region],
-      { ...stage.place, source: source.place },
-      this.#nodes,
-      signal,
-    );
+    const regions = [source.region, stage.region] as const;
+    const place = { ...stage.place, source: source.place };
+    if (this.#spec.metric !== 'IP') await mendGraph(this.#workers, regions, place, this.#nodes, signal);
+    else if (
+      place.layout.mergedLinks === 0 &&
+      (await wantsNear(this.#workers, regions, place, this.#nodes, signal))
+    )
+      await this.#addNear(source, stage, signal);
+  }
+
+  /** The same graph with one by distance beside it; until that has come as far the one before is searched. */
+  async #addNear(source: Source<Region>, stage: Stage<Region>, signal?: AbortSignal): Promise<void> {
+    const next = this.#moved(stage, { nodes: stage.place.nodes, rows: stage.rowRoom }, true);
+    const place = { ...next.place, source: source.place };
+    const regions = [source.region, next.region] as const;
+    try {
+      for (let begin = 0; begin < this.#nodes && !this.#isReleased; begin += CHUNK_ROWS) {
+        const end = Math.min(this.#nodes, begin + CHUNK_ROWS);
+        await growNear(this.#workers, regions, place, { begin, end }, signal);
+      }
+    } catch (error) {
+      this.#workers.release(next.region);
+      throw error;
+    }
+    this.#retired.push(stage.region);
+    this.#stage = next;
   }
 
   async #doCodesFit(
@@ -285,11 +301,16 @@ export class GrowingGraph<Region extends IndexRegion> {
     return this.#beginByFloats(source.place);
   }
 
-  /** Twice the room: every part is copied to its new place. */
-  #widen({ region, place }: Stage<Region>): Stage<Region> {
-    const isFull = this.#copies.nodes > place.nodes;
-    const room = this.#roomFor(isFull ? place.nodes * 2 : place.nodes);
-    const next = this.#allocate(room, place.source, place.step, place.by);
+  /** Twice the room. */
+  #widen(stage: Stage<Region>): Stage<Region> {
+    const { nodes, layout } = stage.place;
+    const isFull = this.#copies.nodes > nodes;
+    return this.#moved(stage, this.#roomFor(isFull ? nodes * 2 : nodes), layout.mergedLinks !== 0);
+  }
+
+  /** Every part is copied to its new place. @param growsNear whether there is room for a graph by distance */
+  #moved({ region, place }: Stage<Region>, room: Room, growsNear: boolean): Stage<Region> {
+    const next = this.#allocate(room, place.source, place.step, place.by, growsNear);
     const [from, to] = [place.layout, next.place.layout];
     const rows = place.nodes;
     const { degree, dim } = this.#spec;
@@ -304,6 +325,11 @@ export class GrowingGraph<Region extends IndexRegion> {
     copy(from.linkKeys, to.linkKeys, rows * degree * 8);
     copy(from.codes, to.codes, rows * from.codeStride);
     copy(from.upper, to.upper, from.upperBytes);
+    if (from.mergedLinks === 0) return next;
+    copy(from.nearHeader, to.nearHeader, 16);
+    copy(from.finalUpper, to.finalUpper, from.upperBytes);
+    for (const part of ['nearLinks', 'nearKeys', 'mergedLinks'] as const)
+      copy(from[part], to[part], rows * degree * 8);
     return next;
   }
 
@@ -317,12 +343,13 @@ export class GrowingGraph<Region extends IndexRegion> {
     source: ExactVectors,
     step: number,
     by: BuildPlace['by'],
+    growsNear = false,
   ): Stage<Region> {
     const { dim, degree, metric, efConstruction } = this.#spec;
     // The same seed draws the same layers for the nodes that are there already.
     const levels = drawLevels(nodes, degree, SEED);
     const layout: BuildLayout = layoutBuild(
-      { dim, degree, form: by, by },
+      { dim, degree, form: by, by, hasNearLinks: growsNear, growsNearLinks: growsNear },
       nodes,
       levels.lists,
       this.#workers.parallelism + 1,
@@ -342,6 +369,7 @@ export class GrowingGraph<Region extends IndexRegion> {
       place: { nodes, dim, degree, metric, efConstruction, layout, source, isRotated, hasMean, by, step },
       rowRoom,
     };
+    if (growsNear) beginGrowingNear(region.memory, stage.place);
     this.#writeRows(stage);
     return stage;
   }

@@ -10,7 +10,7 @@ import { type BuildRun, insertNodes, runShares } from './build-run.js';
  * The part of the nodes with few links to them from which on the other graph is made. Rows of one length leave one in five hundred so, a tenth of the
  * rows in another place one in six.
  */
-const FEW_SHARE = 0.1;
+export const FEW_SHARE = 0.1;
 
 /**
  * Adds them to a graph by inner products whose nodes are all linked; keys of links end here. Where links lead to most nodes already, the graph stays
@@ -32,19 +32,25 @@ export async function addNearLinks<Region extends IndexRegion>(
 }
 
 /** Where the other graph is made: its lists of layer 0 have a place of their own, its upper layers that of the final ones, which are not written yet. */
-function nearPlace(place: BuildPlace): BuildPlace {
+export function nearPlace(place: BuildPlace): BuildPlace {
   const { layout } = place;
-  const { nearLinks, nearHeader, finalUpper } = layout;
+  const { nearLinks, nearHeader, nearKeys, finalUpper } = layout;
   const efConstruction = Math.ceil(place.efConstruction / 2);
   return {
     ...place,
     metric: 'L2',
     efConstruction,
-    layout: { ...layout, links: nearLinks, header: nearHeader, upper: finalUpper },
+    layout: {
+      ...layout,
+      links: nearLinks,
+      header: nearHeader,
+      upper: finalUpper,
+      linkKeys: nearKeys === 0 ? layout.linkKeys : nearKeys,
+    },
   };
 }
 
-function beginNear({ buffer }: WebAssembly.Memory, { layout }: BuildPlace): void {
+export function beginNear({ buffer }: WebAssembly.Memory, { layout }: BuildPlace): void {
   new Uint8Array(buffer, layout.links, layout.linkBytes).fill(255);
   new Uint8Array(buffer, layout.upper, layout.upperBytes).fill(255);
   new Int32Array(buffer, layout.header, 4).set([0, -1, 0, 0]);

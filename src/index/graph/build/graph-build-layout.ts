@@ -19,6 +19,9 @@ export interface BuildLayout {
   /** Lists of layer 0 and header of a graph by distance, beside one by inner products; 0: none is made. */
   readonly nearLinks: number;
   readonly nearHeader: number;
+  /** Where both grow: keys of those links, and the lists of both as one, which searches read; 0: they do not. */
+  readonly nearKeys: number;
+  readonly mergedLinks: number;
   readonly upper: number;
   readonly upperBytes: number;
   readonly upperOf: number;
@@ -53,6 +56,8 @@ export function layoutBuild(
     readonly codeStride?: number;
     /** Links by distance may be wanted, too. */
     readonly hasNearLinks?: boolean;
+    /** They are kept beside the others, as both grow. */
+    readonly growsNearLinks?: boolean;
   },
   nodes: number,
   lists: number,
@@ -77,6 +82,8 @@ export function layoutBuild(
     linkKeys: take(linkBytes),
     nearLinks: spec.hasNearLinks === true ? take(linkBytes) : 0,
     nearHeader: spec.hasNearLinks === true ? take(64) : 0,
+    nearKeys: spec.growsNearLinks === true ? take(linkBytes) : 0,
+    mergedLinks: spec.growsNearLinks === true ? take(linkBytes) : 0,
     codes: take(nodes * codeStride),
     upper: take(upperBytes),
     upperOf: take(nodes * 4),
