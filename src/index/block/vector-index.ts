@@ -63,6 +63,8 @@ export interface IndexSearchInput {
   readonly rows?: Uint32Array;
   /** Walks among these rows ended in scans lately: none is tried. */
   readonly isWalkSkipped?: boolean;
+  /** Queries are far from all rows: walks begin at a sample of them. */
+  readonly isFar?: boolean;
   readonly radius?: number;
   readonly rangeFilter?: number;
 }

@@ -118,6 +118,18 @@ export function planWalk(question: WalkQuestion): WalkPlan {
   return walk < costs[best] && widest <= walkMicrosMax(costs) ? 'filtered walk' : best;
 }
 
+/** As much longer than a walk may a look at all codes take for a query that is far from all rows, of which walks miss more. */
+const FAR_SCAN_WALKS = 3;
+
+/** The plan for such a query where all rows count. */
+export function planFarWalk(question: WalkQuestion): WalkPlan {
+  const plan = planWalk(question);
+  if (plan !== 'walk') return plan;
+  const { scan, 'filtered walk': walk } = walkCosts(question);
+  // Walks among rows that count begin elsewhere, too.
+  return scan < walk * FAR_SCAN_WALKS ? 'scan' : 'filtered walk';
+}
+
 /** Where a walk is not worth its time: all nodes are looked at. Undefined: it is. */
 function planOfFew(question: WalkQuestion): 'exact' | 'scan' | undefined {
   const { nodes, passing, distinct, ef, readsRecords } = question;

@@ -12,7 +12,7 @@ import type {
   IndexSearchOutput,
 } from '#index/block/vector-index.js';
 import { WalkHistory } from '#index/block/walk-history.js';
-import { planWalk, type WalkPlan, walkedBytes } from '#index/block/walk-plan.js';
+import { planFarWalk, planWalk, type WalkPlan, walkedBytes } from '#index/block/walk-plan.js';
 import { bitsByNode, countingNodes, hasNodeOrder } from '#index/graph/nodes/node-bits.js';
 import { CODES_SEARCH_TASK, learnedLevels, type SearchableIndex } from '#index/vector-indexes.js';
 import type { LearnedLevels } from '#model/params/learned-levels.js';
@@ -36,7 +36,7 @@ const UNKNOWN_MICROS = 100;
 const NO_BITS = new Uint8Array(0);
 
 export interface IndexedSearch
-  extends Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'radius' | 'rangeFilter'> {
+  extends Pick<IndexSearchInput, 'queries' | 'k' | 'params' | 'radius' | 'rangeFilter' | 'isFar'> {
   /** Bit set: the row does not count. Undefined: all count. */
   readonly excluded?: Uint8Array;
   /** Rows that count. */
@@ -143,7 +143,7 @@ export class SegmentIndex {
 
   /** Field by field: what is left of an object that is taken apart is made property by property, for each search. */
   #asked(vectors: HeldVectors | undefined, search: IndexedSearch): TaskInput {
-    const { queries, k, params, radius, rangeFilter, rows } = search;
+    const { queries, k, params, radius, rangeFilter, rows, isFar } = search;
     const asked: { -readonly [Part in keyof TaskInput]: TaskInput[Part] } = {
       index: this.#index.placement,
       queries,
@@ -154,6 +154,7 @@ export class SegmentIndex {
     if (radius !== undefined) asked.radius = radius;
     if (rangeFilter !== undefined) asked.rangeFilter = rangeFilter;
     if (rows !== undefined) asked.rows = rows;
+    if (isFar !== undefined) asked.isFar = isFar;
     return asked;
   }
 
@@ -199,15 +200,15 @@ export class SegmentIndex {
     return Math.max(1, Math.min(Math.max(useful, Math.ceil((queries * micros) / TASK_MICROS_MAX)), queries));
   }
 
-  /** How a graph is searched when so many rows count. @param k hits that are asked for; undefined: as many as `ef` */
-  planOf(passing: number, ef: number, k = ef): WalkPlan {
+  /** How a graph is searched when so many rows count. @param k hits that are asked for; undefined: as many as `ef` @param isFar as in the search */
+  planOf(passing: number, ef: number, k = ef, isFar = false): WalkPlan {
     const { dim, params, rowCount, sections } = this.#index.placement;
     const distinct = Number(params.nodes ?? rowCount);
     const copies = (sections[COPIES_SECTION]?.bytes ?? 0) >> 2;
     const stride = Number(params.codeStride ?? dim);
     const codeBytes = walkedBytes(stride, dim);
     const scoredBytes = this.#index.task === CODES_SEARCH_TASK ? stride : this.#vectorBytes;
-    return planWalk({
+    return (isFar ? planFarWalk : planWalk)({
       nodes: distinct + copies,
       ...(copies > 0 && { distinct }),
       passing,

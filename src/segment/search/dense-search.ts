@@ -11,6 +11,7 @@ import type { FlatSearchInput } from '#index/flat/flat-search.js';
 import type { Scan } from '#segment/fields/scan-batches.js';
 import { mergeHits, type SegmentHits } from '#segment/fields/segment-hits.js';
 import { settled } from '#segment/fields/settled.js';
+import { searchByLevel } from '#segment/recall/far-queries.js';
 import type { AskedParams } from './asked-params.js';
 import type { DenseSearch } from './dense-input.js';
 import { scanSignatures } from './minhash-segment-search.js';
@@ -54,17 +55,18 @@ function runIndex(params: AskedParams, search: DenseSearch): Promise<SegmentHits
   const { bits, passing } = excluded;
   const { radius, rangeFilter } = request;
   const index = must(vectors.index, 'the index of the plan');
-  const isPlain = bits === undefined && radius === undefined && rangeFilter === undefined;
-  if (isPlain) return index.search(vectors, { queries, k, params, passing }, signal);
-  return index.search(
-    vectors,
-    {
-      ...{ queries, k, params, passing, listRows: () => excluded.rows },
-      ...(bits && { excluded: bits }),
-      ...boundsOf(search),
-    },
-    signal,
-  );
+  const isRange = radius !== undefined || rangeFilter !== undefined;
+  const asked =
+    bits === undefined && !isRange
+      ? { queries, k, params, passing }
+      : {
+          ...{ queries, k, params, passing, listRows: () => excluded.rows },
+          ...(bits && { excluded: bits }),
+          ...boundsOf(search),
+        };
+  return isRange || params.level === undefined
+    ? index.search(vectors, asked, signal)
+    : searchByLevel(vectors, index, asked, signal);
 }
 
 async function merged(

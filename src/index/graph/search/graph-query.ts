@@ -8,6 +8,7 @@ import { writeFloats } from '#index/block/vector-floats.js';
 import type { IndexSearchInput } from '#index/block/vector-index.js';
 import {
   filteredWalk,
+  planFarWalk,
   planWalk,
   type WalkPlan,
   type WalkQuestion,
@@ -37,6 +38,8 @@ export type GraphSearchInput = Omit<IndexSearchInput, 'vectors'>;
 
 /** In place of how many nodes were found: rows that count are to be scored one by one. */
 const SCORED_BY_ROW = -1;
+/** More of 256 nodes than there are. */
+const ALWAYS_FAR = 257;
 /** Work that no walk comes to. */
 const UNBOUNDED = 2 ** 30;
 
@@ -127,7 +130,7 @@ export class GraphQuery {
   }
 
   #planFor(): WalkPlan {
-    const plan = planWalk(this.#question(this.#ef));
+    const plan = (this.#input.isFar === true ? planFarWalk : planWalk)(this.#question(this.#ef));
     if (!this.#place.params.isGrowing || !this.#isWhole) return plan;
     // Rows newer than the search may be in a growing graph already: only what looks at bits keeps them out.
     return plan === 'walk' ? 'filtered walk' : 'scan';
@@ -240,6 +243,7 @@ export class GraphQuery {
     const isWhole = this.#isWhole;
     if (isWhole || this.#input.isWalkSkipped !== true) {
       const { nodes, isGrowing, upperNodes } = this.#place.params;
+      const isFar = this.#input.isFar === true;
       const asked = filteredWalk(this.#question(ef));
       const count = this.#walks.walkCounting({
         ...(this.#isRange ? { ...asked, narrow: ef, far: Math.max(ef, asked.far) } : asked),
@@ -247,7 +251,8 @@ export class GraphQuery {
         // In a graph that grows some nodes are not there yet.
         ...(isGrowing && { farBelow: 0 }),
         ...(isWhole && { budget: UNBOUNDED, settledWithin: 0 }),
-        sampled: asked.goesFar ? Math.min(nodes, upperNodes) : 0,
+        ...(isFar && { far: ef, farBelow: ALWAYS_FAR }),
+        sampled: asked.goesFar || isFar ? Math.min(nodes, upperNodes) : 0,
       });
       this.spentMicros += this.#kernel.workDone() * WORK_MICROS;
       if (count >= 0) return this.#take(this.#walks.hasFloatResults === true ? 1 : 0, count);
