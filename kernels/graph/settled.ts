@@ -13,7 +13,7 @@ const MET_FIFTHS: i32 = 4;
  * One of so many of them may have been met once, and one more for each so many steps without a change: to few nodes no more than one link
  * leads. Where one of so many was, a walk is far from its end.
  */
-const FEW_ALONE: i32 = 10;
+const FEW_ALONE: i32 = 20;
 const STILL_STEPS: i32 = 24;
 const MANY_ALONE: i32 = 2;
 /** Where one of so many links that count leads to a node that was not met, a walk is in a pocket, unless it met so many nodes for each place. */

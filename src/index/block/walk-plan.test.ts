@@ -70,8 +70,8 @@ test('a walk and what takes its place cost no more than what scoring what counts
 
 test('walks are narrower where few neighbours count, never as narrow as what is asked for, and wider to what is far', () => {
   const walkOf = (ef: number, passing: number) => filteredWalk({ ...small, ef, k: 10, passing });
-  expect(walkOf(10, 6000)).toMatchObject({ narrow: 16, wide: 10, far: 23 });
-  expect(walkOf(64, 6000)).toMatchObject({ narrow: 52, wide: 64, far: 90 });
+  expect(walkOf(10, 6000)).toMatchObject({ narrow: 16, wide: 10, far: 31 });
+  expect(walkOf(64, 6000)).toMatchObject({ narrow: 62, wide: 64, far: 122 });
   expect(walkOf(64, 54_000).narrow).toBe(64);
   // Half of the share that counts, of 256.
   expect(walkOf(64, 30_000).farBelow).toBe(64);

@@ -149,10 +149,10 @@ function planOfFew(question: WalkQuestion): 'exact' | 'scan' | undefined {
  * What a walk keeps beyond k where few of the neighbours of a node count, as a part of what it keeps where most do, and at least: what
  * counts near the query lies in more places then, each step meets others of it, and fewer steps find as much.
  */
-const NARROW = 2 / 3;
+const NARROW = 0.85;
 const NARROW_MORE_MIN = 6;
 /** Where what counts is far from the query, it is about equally far in many places. Estimates out of records reach farther than links. */
-const FAR_WIDER = 1.4;
+const FAR_WIDER = 1.9;
 const FAR_WIDER_RECORDS = 1.25;
 
 const narrowWidth = (ef: number, k: number, share: number): number =>
