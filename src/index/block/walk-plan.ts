@@ -119,7 +119,7 @@ export function planWalk(question: WalkQuestion): WalkPlan {
 }
 
 /** As much longer than a walk may a look at all codes take for a query that is far from all rows, of which walks miss more. */
-const FAR_SCAN_WALKS = 3;
+const FAR_SCAN_WALKS = 12;
 
 /** The plan for such a query where all rows count. */
 export function planFarWalk(question: WalkQuestion): WalkPlan {

@@ -24,13 +24,13 @@ const APART_MIN = 1e-6;
 /** Each search is so many times as wide as the one before. */
 const WIDER = 6;
 /** A search is wide enough that a wider one improves by no more than so many times what its level may miss. */
-const MISSED_TIMES = 3;
+const MISSED_TIMES = 8;
 /** Below this part of the rows it may be a filter that makes a query far. */
 const PASSING_PART = 0.9;
 
-/** Far queries that say whether wider searches are worth their time in an index, and the part of the hits that they have to find. */
+/** Far queries that say whether wider searches are worth their time in an index: they have to find so many times what the level may miss. */
 const LEARNED_QUERIES = 64;
-const WORTH_PART = 0.05;
+const WORTH_TIMES = 1.4;
 
 /** What is known of an index. */
 class FarQueries {
@@ -61,7 +61,7 @@ class FarQueries {
   /** Where walks find enough of far queries, too, these are left to them. */
   isWorth(level: number): boolean {
     const { queries, parts } = this.#found.get(level) ?? { queries: 0, parts: 0 };
-    return queries < LEARNED_QUERIES || parts > queries * WORTH_PART;
+    return queries < LEARNED_QUERIES || parts > queries * WORTH_TIMES * (1 - recallOfLevel(level));
   }
 }
 
