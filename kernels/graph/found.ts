@@ -18,14 +18,21 @@ const SCORED_MORE: i32 = 4;
 }
 
 /**
- * How many of the first `count` pool (or results) entries may be among the nearest k by the vectors: keys are squared distances with an error
- * that grows with the distance, so those up to `slack` times the k-th distance behind the k-th are.
+ * How many of the first `count` pool (or results) entries may be among the nearest k by the vectors: those up to `slack` behind the k-th. Where
+ * keys are squared distances their error grows with the distance: those up to `slack` times the k-th distance are.
  */
-export function worthScoring(fromResults: i32, count: i32, k: i32, isFloat: bool, slack: f32): i32 {
+export function worthScoring(
+  fromResults: i32,
+  count: i32,
+  k: i32,
+  isFloat: bool,
+  slack: f32,
+  growsWithDistance: bool,
+): i32 {
   if (count <= k + SCORED_MORE) return count;
   const entries = fromResults ? results : pool,
     last = numberOf(<u32>(load<u64>(entries + ((<usize>(k - 1)) << 3)) >> 32), isFloat);
-  const bound = last + slack * sqrt<f32>(max<f32>(last, 0));
+  const bound = last + (growsWithDistance ? slack * sqrt<f32>(max<f32>(last, 0)) : slack);
   let n = k + SCORED_MORE;
   while (n < count && numberOf(<u32>(load<u64>(entries + ((<usize>n) << 3)) >> 32), isFloat) <= bound) n++;
   return n;

@@ -29,6 +29,11 @@ test('the nearest of a plane are found from afar', async () => {
   expect(unevenRecall(fixture, queries, 10, { params: { ef: 64 } })).toBeGreaterThan(0.95);
 });
 
+test('so are those that the codes of a quantised graph leave in question', async () => {
+  const fixture = await build(plane, DIM, 'COSINE', { build: { kind: 'QG', ...graph, bits: 2 } });
+  expect(unevenRecall(fixture, queries, 10, { params: { ef: 200 } })).toBeGreaterThan(0.93);
+});
+
 test('a DISKANN of two dimensions has codes of 8 bits, which take as many bytes', async () => {
   const fixture = await buildDisk(
     rowsOf(() => Float32Array.from([uniform(), uniform()])),

@@ -117,13 +117,27 @@ export const keptBeside = (ef: number, worth: number, form: CodeForm, isAsked: b
   if (isPlainForm(form) && !isAsked) return ef;
   return Math.max(ef, isAsked ? worth : Math.min(worth, KEPT_TIMES * ef));
 };
+/** The difference of two errors, thrice as far off as is usual, in their deviation. */
+const FAR_OFF = 3 * Math.SQRT2;
 /**
- * A squared distance by codes errs by about 2 * distance * the deviation of rounding: that of a value to `unit` / sqrt(12) and that of the query
- * to 1 / sqrt(12), in the unit of the keys. The difference of two, thrice as far off as is usual, is this times the distance. 0: not known.
+ * How far a key may be behind another that it is nearer than by the vectors. A squared distance by codes errs by about 2 * distance * the deviation of
+ * rounding: that of a value to `unit` / sqrt(12) and that of the query to 1 / sqrt(12), in the unit of the keys: this is for a distance of 1. An inner
+ * product errs by the length of the query times that of a value; the query is rounded far less. 0: not known.
+ * @param from the framed query, float32 @param scale from its values to the unit of the keys
  */
-export function keySlack(form: CodeForm, isIp: boolean): number {
-  if (isIp || isPlainForm(form)) return 0;
-  return 3 * Math.SQRT2 * 2 * Math.sqrt((l2Queries[form].unit ** 2 + 1) / 12);
+export function keySlack(
+  memory: WebAssembly.Memory,
+  form: CodeForm,
+  { isIp, dim }: Frame,
+  from: number,
+  scale: number,
+): number {
+  if (isPlainForm(form)) return 0;
+  const { unit } = l2Queries[form];
+  if (!isIp) return FAR_OFF * 2 * Math.sqrt((unit ** 2 + 1) / 12);
+  let squares = 0;
+  for (const value of new Float32Array(memory.buffer, from, dim)) squares += value * value;
+  return (FAR_OFF * unit * scale * Math.sqrt(squares)) / Math.sqrt(12);
 }
 
 /** So many times as many rows as usual are scored where codes leave them in question: all rows differ little for a query far from them. */

@@ -23,15 +23,18 @@ test('those that may be among the nearest are worth an exact score: up to a slac
   // The fifth has distance 100: with a slack of 2 times that, squared distances up to 10,200 may be nearer.
   const squares = [1, 4, 9, 16, 10_000, 10_100, 10_150, 10_200, 10_200, 10_200, 10_201, 20_000, 30_000];
   const kernel = kernelWith(POOL, squares);
-  expect(kernel.worthScoring(0, squares.length, 5, 0, 2)).toBe(10);
-  expect(kernel.worthScoring(0, squares.length, 5, 0, 1.5)).toBe(9);
-  expect(kernel.worthScoring(0, 7, 5, 0, 2)).toBe(7);
-  expect(kernel.worthScoring(0, 3, 5, 0, 2)).toBe(3);
-  expect(kernel.worthScoring(0, squares.length, 5, 0, 1000)).toBe(squares.length);
+  expect(kernel.worthScoring(0, squares.length, 5, 0, 2, 1)).toBe(10);
+  expect(kernel.worthScoring(0, squares.length, 5, 0, 1.5, 1)).toBe(9);
+  expect(kernel.worthScoring(0, 7, 5, 0, 2, 1)).toBe(7);
+  expect(kernel.worthScoring(0, 3, 5, 0, 2, 1)).toBe(3);
+  expect(kernel.worthScoring(0, squares.length, 5, 0, 1000, 1)).toBe(squares.length);
   const floats = kernelWith(RESULTS, squares.map(floatKey));
-  expect(floats.worthScoring(1, squares.length, 5, 1, 2)).toBe(10);
+  expect(floats.worthScoring(1, squares.length, 5, 1, 2, 1)).toBe(10);
   const negative = kernelWith(RESULTS, [-9, -8, -7, -6, -5, -4, -3].map(floatKey));
-  expect(negative.worthScoring(1, 7, 2, 1, 2)).toBe(6);
+  expect(negative.worthScoring(1, 7, 2, 1, 2, 1)).toBe(6);
+  // Inner products err by as much whatever they are.
+  const products = kernelWith(RESULTS, [-90, -80, -70, -60, -50, -40, -30, -20, -10].map(floatKey));
+  expect(products.worthScoring(1, 9, 2, 1, 50, 0)).toBe(7);
 });
 
 const MEAN = 4096;

@@ -49,7 +49,14 @@ export interface GraphKernel {
   /** @param ids of the nodes that count */
   scanListed(query: number, ef: number, ids: number, count: number): number;
   takeRows(fromResults: number, count: number, out: number): void;
-  worthScoring(fromResults: number, count: number, k: number, isFloat: number, slack: number): number;
+  worthScoring(
+    fromResults: number,
+    count: number,
+    k: number,
+    isFloat: number,
+    slack: number,
+    growsWithDistance: number,
+  ): number;
   useRows(rows: number): void;
   /** After `useRows`: whether the bits of filters are by node. */
   useNodeBits(areByNode: number): void;

@@ -3,6 +3,7 @@
 
 import { must } from '#base/assert.js';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
+import { IN_QUESTION } from '#index/graph/codes/graph-codes.js';
 import { GRAPH_POOL_MAX } from '#index/graph/nodes/graph-layout.js';
 import { qgParams, recordLayout } from '#index/graph/nodes/qg-layout.js';
 import { searchGraph } from '#index/graph/search/graph-search.js';
@@ -13,8 +14,8 @@ export const qgSearch = (
   context: { memories: readonly WebAssembly.Memory[]; thread: number },
 ): IndexSearchOutput => searchGraph(input, context, walksOf);
 
-/** Own codes of 8 bits order candidates nearly as the vectors do: some more than k are scored exactly. */
-const scoredOf = (k: number): number => Math.min(GRAPH_POOL_MAX, k + Math.max(10, k >> 3));
+/** Own codes of 8 bits order candidates nearly as the vectors do: some more than k are scored exactly, and what they leave in question. */
+const keptOf = (k: number): number => Math.min(GRAPH_POOL_MAX, IN_QUESTION * (k + Math.max(10, k >> 3)));
 
 function walksOf({ index, kernel, at, work, isIp }: GraphIndexPlace): GraphWalks {
   const { degree, bits, codeStride } = qgParams(index);
@@ -33,7 +34,7 @@ function walksOf({ index, kernel, at, work, isIp }: GraphIndexPlace): GraphWalks
     prepare: (scale) => kernel.makeTable(at + work.framed, dim, scale),
     walk: (ef, wanted) => ({
       isResults: true,
-      count: kernel.searchRecords(query, ef, Math.min(ef, scoredOf(wanted))),
+      count: kernel.searchRecords(query, ef, Math.min(ef, keptOf(wanted))),
     }),
     walkCounting: ({ narrow, wide, far, excluded, farBelow, sampled, budget }) =>
       kernel.searchRecordsCounting(query, narrow, wide, far, excluded, farBelow, sampled, budget),

@@ -64,8 +64,8 @@ export class GraphQuery {
   givenUp = 0;
   /** Work among rows that count, in microseconds by the costs of plans. */
   spentMicros = 0;
-  /** See `keySlack`. */
-  readonly #slack: number;
+  /** See `keySlack`; of the query that is run. */
+  #slack = 0;
   /** Where the last walk left what it found: 1 the results, 0 the pool. */
   #from = 0;
 
@@ -92,7 +92,6 @@ export class GraphQuery {
     else own.use();
     if (upperCodes !== undefined) kernel.useUpperCodes(upperCodes.offset, upperCodes.stride);
     this.#scores = scoresOf(place, query);
-    this.#slack = own === undefined && !this.#scores.isByCodes ? keySlack(form, isIp) : 0;
     this.#useGraphAndThread(links);
     const members = params.nodes + (copies?.count ?? 0);
     this.#members = members;
@@ -193,8 +192,10 @@ export class GraphQuery {
     if (elementType === 'float32') this.#views.bytes.set(bytes, raw);
     else writeFloats(elementType, bytes, new Float32Array(memory.buffer, raw, dim));
     this.#kernel.toFrame(raw, dim, frame.mean, frame.signs, frame.isUnit ? 1 : 0, framed);
-    this.#walks.prepare(own ? 1 : encodeQuery(memory, form, frame, framed, this.#query));
+    const scale = own ? 1 : encodeQuery(memory, form, frame, framed, this.#query);
+    this.#walks.prepare(scale);
     if (isByCodes) this.#scores.useQuery(bytes);
+    else if (!own) this.#slack = keySlack(memory, form, frame, framed, scale);
     if (this.#passingRows !== undefined) return this.#scanRows(this.#passingRows, rows, scores, at);
     const isRange = this.#isRange;
     for (let ef = this.#ef; ; ef = Math.min(ef * 2, GRAPH_POOL_MAX)) {
@@ -331,11 +332,8 @@ export class GraphQuery {
 
   /** Scores of the found rows, the best `k` of them. */
   #score(found: number, k: number): Hits {
-    const isCut = this.#slack > 0 && !this.#isAsked;
-    const most = Math.min(found, this.#worth(k) * (isCut ? IN_QUESTION : 1));
-    const count = isCut
-      ? this.#kernel.worthScoring(this.#from, most, k, this.#areFloats(), this.#slack)
-      : most;
+    const usual = Math.min(found, this.#worth(k));
+    const count = this.#slack > 0 && !this.#isAsked ? this.#inQuestion(found, k, usual) : usual;
     const first = (this.#place.at + this.#place.work.rows) >>> 2;
     const hits = this.#scores.best(this.#views.words.subarray(first, first + count), k, count);
     if (this.#place.copies === undefined) return hits;
@@ -346,9 +344,13 @@ export class GraphQuery {
     );
   }
 
-  /** Whether keys of what was found are floats: those of results of a quantised graph. */
-  #areFloats(): number {
-    return this.#from === 1 && this.#walks.hasFloatResults === true ? 1 : 0;
+  /** @param usual so many are scored of inner products in any case: what codes cut off errs by more than they know */
+  #inQuestion(found: number, k: number, usual: number): number {
+    const areFloats = this.#from === 1 && this.#walks.hasFloatResults === true ? 1 : 0;
+    const { isIp } = this.#place.frame;
+    const most = Math.min(found, usual * IN_QUESTION);
+    const count = this.#kernel.worthScoring(this.#from, most, k, areFloats, this.#slack, isIp ? 0 : 1);
+    return isIp ? Math.max(usual, count) : count;
   }
 
   /** How many rows, the nearest by their codes, are worth a score to have the best `k`. `refine_k` asks for more. */
