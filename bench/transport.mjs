@@ -10,6 +10,7 @@ import { startServer } from './server-process.mjs';
 
 const CALLERS = [1, 8, 64];
 const INSERTERS = [1, 4];
+const WARM_ROUNDS = 5;
 const ROWS = 1000;
 const COLLECTION = 'transport';
 
@@ -47,9 +48,16 @@ function line(callers, name, rounds, { echoes = [], bytes }) {
   );
 }
 
+/** What counts is code that is compiled, of the server as of the echoes. */
+async function warm(client, candidates, what, milliseconds) {
+  for (const candidate of candidates)
+    await measured(client, candidate, { ...what, callers: 8, milliseconds });
+}
+
 /** Server and echoes in turns, with each number of callers. */
 async function compared({ client, server, echoes, what, rounds, callersOf, bytes }) {
   const candidates = [server, ...echoes];
+  await warm(client, candidates, what, what.milliseconds * WARM_ROUNDS);
   for (const callers of callersOf) {
     const found = new Map(candidates.map(({ name }) => [name, []]));
     for (let round = -1; round < rounds; round++)
