@@ -117,4 +117,15 @@ describe('output fields of dynamic keys', () => {
     ['$meta["a"]["b"]', 'not support getting multiple level of dynamic field for now'],
     ['a["b"]', 'not support getting multiple level of dynamic field for now'],
   ])('%s is refused', (name, message) => expect(() => resolve(name)).toThrow(message));
+  it.each(['st[ghost]', 'st[0]', 'st["sub"]'])('%s, which no struct has, is none', (name) => {
+    const sub = { fieldID: 104n, name: 'st[sub]', dataType: DataType.Array, elementType: DataType.Int64 };
+    const withStructs = CollectionSchema.fromPartial({
+      ...schema,
+      fields: [...schema.fields, sub],
+      structArrayFields: [{ fieldID: 103n, name: 'st', fields: [sub] }],
+    });
+    const resolveThere = (asked: string) => resolveOutputFields(withStructs, [asked], { call: 'query' });
+    expect(resolveThere('st[sub]').fieldIds).toEqual([100n, 104n]);
+    expect(() => resolveThere(name)).toThrow(`field ${name} not exist`);
+  });
 });

@@ -118,6 +118,9 @@ function dynamicKeyOf(schema: CollectionSchema, name: string): string {
   const open = name.indexOf('[');
   if (open <= 0 || !name.endsWith(']')) return name;
   const root = name.slice(0, open).trim();
+  // As a dynamic key it would be answered by nothing.
+  if (structArrays(schema).some(({ struct }) => struct.name === root))
+    throw new ElanusError('refused', `field ${name.slice(0, 200)} not exist`);
   const steps: string[] = [];
   pathSteps.lastIndex = open;
   while (pathSteps.lastIndex < name.length) {
