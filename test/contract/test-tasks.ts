@@ -6,9 +6,10 @@ interface Met {
   /** Number of the calling thread. */
   readonly here: number;
 }
-interface Held {
+interface MetAnd extends Met {
+  readonly then: 'die' | 'fail' | 'fail typed' | 'hold' | 'arrays';
+  /** What it holds until then. */
   readonly open: Int32Array;
-  readonly here: number;
 }
 const seen = new WeakSet<object>();
 const EMPTY = new Uint8Array(0);
@@ -57,12 +58,17 @@ export const workerTasks = {
     } else Atomics.wait(met, 0, 0, 30_000);
     return thread;
   },
-  /** On another thread than the calling one it waits until it is let go. */
-  hold: ({ open, here }: Held, { thread }: Context): number => {
-    if (thread !== here) Atomics.wait(open, 0, 0, 30_000);
-    return thread;
+  /** The calling thread waits as above; the other one does what is said then. */
+  meetAnd: ({ then, open, ...met }: MetAnd, context: Context): unknown => {
+    const thread = workerTasks.meet(met, context);
+    if (thread === met.here) return thread;
+    if (then === 'die') process.exit(3);
+    if (then === 'fail') workerTasks.fail();
+    if (then === 'fail typed') workerTasks.failTyped();
+    if (then === 'hold') Atomics.wait(open, 0, 0, 30_000);
+    return then === 'arrays'
+      ? { rows: Uint32Array.of(7, 8), scores: new Float32Array(0), count: 2.5 }
+      : thread;
   },
-  dieThere: ({ here }: Pick<Held, 'here'>, { thread }: Context): number =>
-    thread === here ? thread : process.exit(3),
   die: (): void => process.exit(3),
 };

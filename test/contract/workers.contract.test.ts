@@ -6,7 +6,7 @@ import { workerTasks as allTasks } from '#index/worker-tasks.js';
 import { InlineWorkers } from '#platform/memory/inline-workers.js';
 import { nodeTimers } from '#platform/node/node-time.js';
 import { NodeWorkers } from '#platform/node/node-workers.js';
-import type { Workers, WorkerTask } from '#platform/workers.js';
+import type { SharedRegion, Workers, WorkerTask } from '#platform/workers.js';
 import { workerTasks } from './test-tasks.js';
 
 const registry = new URL('./test-tasks.ts', import.meta.url);
@@ -134,17 +134,82 @@ describe('NodeWorkers', () => {
       expect(new Set(by)).toEqual(new Set([0, 2]));
       expect(runs[0]).toBe(9);
     });
-    test('are computed here when the other thread does not come to them', async () => {
+    test('go to the other thread again and again, though this one does not come to its messages', async () => {
       const workers = await shared();
+      // Callers of a round are there when the first task of the round before was answered; that of each waits for the other thread.
+      const rounds: Promise<number>[][] = [];
+      for (let round = 0; round < 3; round++) {
+        await rounds.at(-1)?.[0];
+        const input = { met: flag(), runs: flag(), here: 2 };
+        rounds.push(Array.from({ length: 9 }, () => workers.run<number>('meet', input, [], undefined, 60)));
+      }
+      for (const round of rounds) expect(new Set(await Promise.all(round))).toEqual(new Set([0, 2]));
+    });
+    /** Nine of which the other thread has claimed at least one when the first is answered. */
+    function nine(
+      workers: NodeWorkers,
+      then: string,
+      more: { regions?: SharedRegion[]; signal?: AbortSignal } = {},
+    ) {
       const open = flag();
-      const input = { open, here: 2 };
-      const first = Array.from({ length: 8 }, () => workers.run<number>('thread', {}, [], undefined, 60));
-      // Claimed by the thread before anything else, as it is the newest; or here, where it ends at once.
-      const held = workers.run<number>('hold', input, [], undefined, 60);
-      expect(new Set(await Promise.all(first))).toEqual(new Set([2]));
-      Atomics.store(open, 0, 1);
-      Atomics.notify(open, 0);
-      await held;
+      const input = { met: flag(), runs: flag(), here: 2, then, open };
+      const all = Array.from({ length: 9 }, () =>
+        workers.run('meetAnd', input, more.regions ?? [], more.signal, 60),
+      );
+      const letGo = (): void => {
+        Atomics.store(open, 0, 1);
+        Atomics.notify(open, 0);
+      };
+      return { all, letGo, settled: Promise.allSettled(all) };
+    }
+    test('are computed here when the other thread stands still; what it has claimed it answers later', async () => {
+      const workers = await shared();
+      const { all, letGo, settled } = nine(workers, 'hold');
+      const done: unknown[] = [];
+      await new Promise<void>((resolve) => {
+        for (const one of all)
+          void one.then((thread) => {
+            if (done.push(thread) === 8) resolve();
+          });
+      });
+      expect(new Set(done)).toEqual(new Set([2]));
+      letGo();
+      expect((await settled).filter((one) => one.status === 'fulfilled' && one.value === 0)).toHaveLength(1);
+    });
+    test('are answered with arrays of their own', async () => {
+      const { settled } = nine(await shared(), 'arrays');
+      const values = (await settled).map((one) => (one.status === 'fulfilled' ? one.value : one.reason));
+      const arrays = { rows: Uint32Array.of(7, 8), scores: new Float32Array(0), count: 2.5 };
+      expect(values).toContainEqual(arrays);
+      expect(values).toContain(2);
+      for (const value of values) expect([2, arrays]).toContainEqual(value);
+    });
+    test.each([
+      ['fail', { message: 'boom' }],
+      ['fail typed', { key: 'memory_limit' }],
+      ['die', { message: expect.stringContaining('its thread ended') }],
+    ])('that %s on the other thread fail alone', async (then, reason) => {
+      const workers = await shared();
+      const settled = await nine(workers, then).settled;
+      const failed = settled.filter(({ status }) => status === 'rejected');
+      expect(failed.length).toBeGreaterThan(0);
+      for (const one of failed) expect(one).toMatchObject({ reason });
+      expect(settled).toContainEqual({ status: 'fulfilled', value: 2 });
+      expect(await workers.run('echo', 1, [])).toBe(1);
+    });
+    test('are cancelled also on the other thread, which keeps their memory until then', async () => {
+      const workers = await shared();
+      const region = workers.allocate(65_536, 65_536);
+      const giveUp = new AbortController();
+      const { all, letGo, settled } = nine(workers, 'hold', { regions: [region], signal: giveUp.signal });
+      await all[0];
+      giveUp.abort();
+      workers.release(region);
+      letGo();
+      const cancelled = (await settled).filter((one) => one.status === 'rejected');
+      expect(cancelled.length).toBeGreaterThan(0);
+      for (const one of cancelled) expect(one).toMatchObject({ reason: { key: 'cancelled' } });
+      expect(await workers.run('echo', 1, [])).toBe(1);
     });
     test('fail alone, are cancelled before they begin, and hold their memory', async () => {
       const workers = await shared();
@@ -161,18 +226,23 @@ describe('NodeWorkers', () => {
       await expect(all[3]).rejects.toMatchObject({ key: 'memory_limit' });
       expect(new Uint8Array(region.memory.buffer)[9]).toBe(4);
     });
-    test('that a thread had claimed when it died are lost, and no others', async () => {
+    test('a thread that attends to them takes a long task and comes back to them', async () => {
       const workers = await shared();
-      const all = Array.from({ length: 9 }, (_, i) =>
-        workers.run<number>(i === 8 ? 'dieThere' : 'thread', { here: 2 }, [], undefined, 60),
-      );
-      const settled = await Promise.allSettled(all);
-      for (const [at, one] of settled.entries())
-        if (one.status === 'rejected') {
-          expect(at).toBe(8);
-          expect(one.reason).toMatchObject({ message: expect.stringContaining('its thread ended') });
-        }
-      expect(await workers.run('echo', 1, [])).toBe(1);
+      for (let round = 0; round < 3; round++) {
+        const { all, settled } = nine(workers, 'arrays');
+        await all[0];
+        expect(await workers.run<number>('thread', {}, [])).toBeLessThan(2);
+        await settled;
+      }
+    });
+    test('that the other thread holds end with the workers', async () => {
+      const workers = await shared();
+      const { all, settled } = nine(workers, 'hold');
+      await all[0];
+      await workers.close();
+      const ended = (await settled).filter((one) => one.status === 'rejected');
+      expect(ended.length).toBeGreaterThan(0);
+      for (const one of ended) expect(one).toMatchObject({ reason: { key: 'service_unavailable' } });
     });
     test('end with the workers', async () => {
       const workers = await shared();

@@ -155,7 +155,8 @@ export function makePlace<Region extends IndexRegion>(
   }
   return {
     region: workers.allocate(total, total),
-    placement: { ...meta, sections, workOffset, workBytes: workStride },
+    // Frozen says to whoever shares it with threads that it stays as it is.
+    placement: Object.freeze({ ...meta, sections, workOffset, workBytes: workStride }),
     bytes: end - DATA_OFFSET,
   };
 }

@@ -4,18 +4,22 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { assert, must } from '#base/assert.js';
 import { type Deferred, deferred } from '#base/async.js';
-import { ElanusError, type ErrorKey, errorSpecs } from '#base/errors.js';
+import { ElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
 import { SCRATCH_THREADS_MAX } from '#index/block/region-layout.js';
 import { workerTasks } from '#index/worker-tasks.js';
+import { AWAY } from '#platform/node/ring/ring-words.js';
+import { SharedTasks } from '#platform/node/ring/shared-tasks.js';
+import { type ShortTask, ShortTasks } from '#platform/node/ring/short-tasks.js';
+import type { Frame } from '#platform/node/ring/task-frames.js';
 import { allocateMemory } from '#platform/wasm-memory.js';
 import type { SharedRegion, Workers, WorkerTask } from '#platform/workers.js';
 import { DroppedMemory } from './dropped-memory.js';
 import { nodeTimers } from './node-time.js';
 import { scriptUrl } from './script-url.js';
-import { BATCH_MAX, type Batch, type ShortTask, ShortTasks } from './short-tasks.js';
 import { threadOptions } from './thread-options.js';
-import type { BatchAnswer, FromWorker, ToWorker, WorkerSetup } from './worker-entry.js';
+import type { Answer, FreshRegion, FromWorker, ToWorker, WorkerSetup } from './worker-entry.js';
+import { cancelled, gone, lost, rebuilt } from './worker-errors.js';
 
 interface Job {
   readonly id: number;
@@ -29,13 +33,12 @@ interface Thread {
   readonly number: number;
   readonly worker: Worker;
   readonly known: Set<number>;
+  readonly frames: Set<number>;
   /** It runs: until then it can hardly be interrupted, and has nothing of ours. */
   isUp: boolean;
   job: Job | undefined;
-  /** Short tasks that it was offered. */
-  batch: Batch | undefined;
-  /** Used for one batch after another: when it answers it has read the last one's. */
-  readonly claims: Int32Array;
+  /** Why it ends. It gets nothing more, and what it had is lost when it has ended: until then it may write to shared memory. */
+  endsFor: string | undefined;
 }
 
 export interface NodeWorkersOptions {
@@ -53,10 +56,8 @@ export class NodeWorkers implements Workers {
   readonly parallelism: number;
   readonly #registry: URL;
   readonly #tasks: Readonly<Record<string, WorkerTask>>;
-  readonly #short = new ShortTasks({
-    run: (task) => this.#runHere(task),
-    offer: (tasks) => this.#offer(tasks),
-  });
+  readonly #shared: SharedTasks<ShortTask, Thread>;
+  readonly #short: ShortTasks;
   readonly #threads = new Map<number, Thread>();
   readonly #queue: Job[] = [];
   /** Jobs, waiting or running, per live region; a released region is forgotten after its last one. */
@@ -65,6 +66,8 @@ export class NodeWorkers implements Workers {
   #nextRegion = 1;
   #nextJob = 1;
   #closed = false;
+  /** Answers of short tasks are all that is waited for. */
+  #isHeld = false;
 
   constructor(options: NodeWorkersOptions = {}) {
     // One more has memory of its own in each region: the calling thread.
@@ -74,6 +77,71 @@ export class NodeWorkers implements Workers {
     );
     this.#tasks = options.tasks ?? (options.registry === undefined ? workerTasks : {});
     this.#registry = options.registry ?? scriptUrl(import.meta.url, '../../index/thread-tasks.js');
+    this.#shared = this.#makeShared();
+    const shared = this.#shared;
+    this.#short = new ShortTasks({
+      run: (task) => this.#runHere(task),
+      offer: (waiting, from) => shared.offer(waiting, from),
+      takeAnswers: () => shared.takeAnswers(),
+      claimOldest: (before) => (shared.used === 0 ? undefined : shared.ring.claimOldest(before)),
+      offered: () => shared.used,
+      sleep: () => shared.sleep(),
+      awake: () => shared.awake(),
+    });
+  }
+
+  #makeShared(): SharedTasks<ShortTask, Thread> {
+    return new SharedTasks<ShortTask, Thread>({
+      threadsMax: this.parallelism - 1, // One core is the calling thread's.
+      peers: () => this.#peers(),
+      idle: () => this.#idlePeer(),
+      sendFrame: (thread, frame) => this.#sendFrame(thread, frame),
+      dropFrame: ({ id }) => {
+        for (const thread of this.#threads.values())
+          if (thread.frames.delete(id)) this.#post(thread, { kind: 'drop frame', id });
+      },
+      call: (thread) => this.#post(thread, { kind: 'attend' }),
+      settle: (task, output) => this.#settleShort(task, { output }),
+      holdProcess: (isHeld) => {
+        this.#isHeld = isHeld;
+        for (const { worker, job } of this.#threads.values()) {
+          if (isHeld) worker.ref();
+          else if (job === undefined) worker.unref();
+        }
+      },
+    });
+  }
+
+  *#peers(): Generator<Thread> {
+    for (const thread of this.#threads.values()) if (isFree(thread)) yield thread;
+  }
+
+  #idlePeer(): Thread | undefined {
+    if (this.#queue.length > 0) return undefined;
+    const thread = this.#threads.size === 0 ? this.#start() : this.#idle();
+    return thread?.isUp ? thread : undefined;
+  }
+
+  /** Behind the message: a thread that looks at the count of them finds it. */
+  #post(thread: Thread, message: ToWorker): void {
+    thread.worker.postMessage(message);
+    this.#shared.ring.noteMail(thread.number);
+  }
+
+  #freshFor(thread: Thread, regions: readonly SharedRegion[]): FreshRegion[] {
+    return regions.filter(({ id }) => !thread.known.has(id));
+  }
+
+  #sendFrame(thread: Thread, { id, task, constant, arrays, regions: of }: Frame): boolean {
+    const regions = of.map((region) => region.id);
+    const fresh = this.#freshFor(thread, of);
+    try {
+      this.#post(thread, { kind: 'frame', id, task, constant, arrays, regions, fresh });
+    } catch {
+      return false;
+    }
+    for (const region of fresh) thread.known.add(region.id);
+    return true;
   }
 
   /** Starts one thread before there is anything for it: the first task would wait 80 ms and more. */
@@ -120,7 +188,7 @@ export class NodeWorkers implements Workers {
     for (const { id } of regions) must(this.#regions.get(id), 'region').users++;
     const job: Job = { id: this.#nextJob++, task, input, regions, result: deferred<unknown>() };
     if (isShort) {
-      this.#short.add({ ...job, signal, micros });
+      this.#short.add({ ...job, signal, micros, isKept: false });
       return job.result.promise as Promise<Output>;
     }
     const stop = (): void => {
@@ -154,62 +222,21 @@ export class NodeWorkers implements Workers {
     this.#letGo(regions);
   }
 
-  /** One core is the calling thread's. */
-  #offer(tasks: readonly ShortTask[]): Batch | undefined {
-    const thread = this.#threads.size === 0 && this.parallelism > 1 ? this.#start() : this.#idle();
-    if (thread === undefined || !thread.isUp || this.#queue.length > 0) return undefined;
-    let batches = 1;
-    for (const { batch } of this.#threads.values()) if (batch !== undefined) batches++;
-    if (batches >= this.parallelism) return undefined;
-    thread.claims.fill(0);
-    const batch: Batch = { tasks, claims: thread.claims };
-    const regions = new Map(tasks.flatMap((one) => one.regions.map((region) => [region.id, region])));
-    const fresh = [...regions.values()].filter(({ id }) => !thread.known.has(id));
-    const message: ToWorker = {
-      kind: 'batch',
-      claims: thread.claims,
-      tasks: tasks.map(({ task, input, regions: of }) => ({
-        task,
-        input: withoutRest(input),
-        regions: of.map(({ id }) => id),
-      })),
-      fresh,
-    };
-    try {
-      thread.worker.postMessage(message);
-    } catch {
-      return undefined; // Input that cannot be cloned is run here.
-    }
-    for (const { id } of fresh) thread.known.add(id);
-    thread.batch = batch;
-    thread.worker.ref();
-    return batch;
-  }
-
-  /** Answers of what a thread has claimed. */
-  #settleBatch(thread: Thread, answers: readonly BatchAnswer[]): void {
-    const { batch } = thread;
-    if (batch === undefined) return;
-    thread.batch = undefined;
-    thread.worker.unref();
-    for (const answer of answers) {
-      const task = must(batch.tasks[answer.at], 'a task of the batch');
-      this.#letGo(task.regions);
-      if (task.signal?.aborted) task.result.reject(cancelled(task.task));
-      else if ('error' in answer) task.result.reject(rebuild(answer.error));
-      else task.result.resolve(answer.output);
-    }
-    this.#short.ended(batch, answers.length);
-    this.#dispatch();
+  /** What a thread has answered. */
+  #settleShort({ task, regions, signal, result }: ShortTask, answer: Answer): void {
+    this.#letGo(regions);
+    if (signal?.aborted) result.reject(cancelled(task));
+    else if ('error' in answer) result.reject(rebuilt(answer.error));
+    else result.resolve(answer.output);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const job of [...this.#queue.splice(0), ...this.#short.takeAll()]) job.result.reject(gone());
+    const short = [...this.#short.takeWaiting(), ...this.#shared.ring.takeAll()];
+    for (const job of [...this.#queue.splice(0), ...short]) job.result.reject(gone());
     const threads = [...this.#threads.values()];
     this.#threads.clear();
-    for (const { job, batch } of threads)
-      for (const { result } of [...(job ? [job] : []), ...(batch?.tasks ?? [])]) result.reject(gone());
+    for (const { job } of threads) job?.result.reject(gone());
     const ended = threads.map(({ worker, isUp }) => ({ isUp, end: worker.terminate() }));
     // One that is still coming up ends when it is up; nobody has to wait for that.
     await Promise.all(ended.map(({ isUp, end }) => (isUp ? end : undefined)));
@@ -221,7 +248,7 @@ export class NodeWorkers implements Workers {
       if (thread === undefined) return;
       const job = this.#queue.shift();
       if (job === undefined) return;
-      const fresh = job.regions.filter((region) => !thread.known.has(region.id));
+      const fresh = this.#freshFor(thread, job.regions);
       const message: ToWorker = {
         kind: 'run',
         id: job.id,
@@ -231,7 +258,7 @@ export class NodeWorkers implements Workers {
         fresh,
       };
       try {
-        thread.worker.postMessage(message);
+        this.#post(thread, message);
       } catch (error) {
         // Input that cannot be cloned: the caller's mistake, the thread is fine.
         this.#finish(job);
@@ -244,49 +271,61 @@ export class NodeWorkers implements Workers {
     }
   }
 
+  /** Rather one that no short tasks keep. */
   #idle(): Thread | undefined {
-    for (const thread of this.#threads.values())
-      if (thread.job === undefined && thread.batch === undefined) return thread;
-    return undefined;
+    let attends: Thread | undefined;
+    for (const thread of this.#peers()) {
+      if (this.#shared.ring.placeOf(thread.number) === AWAY) return thread;
+      attends = thread;
+    }
+    return attends;
   }
 
   #start(): Thread | undefined {
     if (this.#threads.size >= this.parallelism) return undefined;
     let number = 0;
     while (this.#threads.has(number)) number++;
-    const setup: WorkerSetup = { registry: this.#registry.href, thread: number };
+    const { ring } = this.#shared;
+    ring.forget(number);
+    const setup: WorkerSetup = { registry: this.#registry.href, thread: number, ring: ring.shared };
     const worker = new Worker(scriptUrl(import.meta.url, './worker-entry.js'), {
       ...threadOptions(`compute-${number}`),
       workerData: setup,
     });
-    const claims = new Int32Array(new SharedArrayBuffer(BATCH_MAX * 4));
     const thread: Thread = {
-      ...{ number, worker, known: new Set(), isUp: false, claims },
-      ...{ job: undefined, batch: undefined },
+      ...{ number, worker, known: new Set(), frames: new Set(), isUp: false },
+      ...{ job: undefined, endsFor: undefined },
     };
     worker.once('online', () => {
       thread.isUp = true;
     });
     worker.on('message', (message: FromWorker) => this.#settle(thread, message));
-    worker.on('messageerror', (error) => this.#lost(thread, error.message));
-    worker.on('error', (error) => this.#lost(thread, error.message));
-    worker.on('exit', (code) => this.#lost(thread, `exit code ${code}`));
+    for (const event of ['messageerror', 'error'] as const)
+      worker.on(event, (error) => {
+        thread.endsFor ??= error.message;
+        void worker.terminate();
+      });
+    worker.on('exit', (code) => this.#lost(thread, thread.endsFor ?? `exit code ${code}`));
     worker.unref(); // Behind the listener for messages, which would hold the process again.
     this.#threads.set(number, thread);
     return thread;
   }
 
   #settle(thread: Thread, message: FromWorker): void {
-    if ('answers' in message) {
-      this.#settleBatch(thread, message.answers);
+    if (!('id' in message)) {
+      if (message.slot !== undefined) {
+        const task = this.#shared.ring.takeSent(message.slot);
+        if (task !== undefined) this.#settleShort(task, message);
+      }
+      this.#short.beDue();
       return;
     }
     const job = thread.job;
     if (job === undefined || job.id !== message.id) return;
     thread.job = undefined;
-    thread.worker.unref();
+    if (!this.#isHeld) thread.worker.unref();
     this.#finish(job);
-    if ('error' in message) job.result.reject(rebuild(message.error));
+    if ('error' in message) job.result.reject(rebuilt(message.error));
     else job.result.resolve(message.output);
     this.#dispatch();
   }
@@ -294,16 +333,16 @@ export class NodeWorkers implements Workers {
   #lost(thread: Thread, reason: string): void {
     if (this.#threads.get(thread.number) !== thread) return;
     this.#threads.delete(thread.number); // The next task that finds no idle thread starts another.
-    void thread.worker.terminate();
-    const { job, batch } = thread;
+    const { job } = thread;
     thread.job = undefined;
-    thread.batch = undefined;
     if (job !== undefined) this.#finish(job);
     job?.result.reject(lost(job.task, reason));
-    for (const task of batch === undefined ? [] : this.#short.lost(batch)) {
+    for (const task of this.#shared.ring.takeLost(thread.number)) {
       this.#letGo(task.regions);
       task.result.reject(lost(task.task, reason));
     }
+    this.#shared.ring.forget(thread.number);
+    this.#short.beDue();
     this.#dispatch();
   }
 
@@ -324,9 +363,9 @@ export class NodeWorkers implements Workers {
     const state = this.#regions.get(id);
     if (state === undefined || !state.released || state.users > 0) return;
     this.#regions.delete(id);
-    const message: ToWorker = { kind: 'release', id };
+    this.#shared.forgetRegion(id);
     for (const thread of this.#threads.values())
-      if (thread.known.delete(id)) thread.worker.postMessage(message);
+      if (thread.known.delete(id)) this.#post(thread, { kind: 'release', id });
   }
 }
 
@@ -345,18 +384,4 @@ function withoutRest(input: unknown): unknown {
   return own ?? input;
 }
 
-const gone = (): ElanusError =>
-  new ElanusError('service_unavailable', 'the workers were closed: open the database again');
-
-const lost = (task: string, reason: string): ElanusError =>
-  new ElanusError('internal', `task ${task}: its thread ended (${reason}); a new thread takes over: retry`);
-
-const cancelled = (task: string): ElanusError =>
-  new ElanusError('cancelled', `task ${task}: cancelled before it started`);
-
-function rebuild(error: { readonly message: string; readonly key?: string; readonly stack?: string }): Error {
-  const known = error.key !== undefined && Object.hasOwn(errorSpecs, error.key);
-  const result = known ? new ElanusError(error.key as ErrorKey, error.message) : new Error(error.message);
-  if (error.stack !== undefined) result.stack = error.stack;
-  return result;
-}
+const isFree = ({ job, endsFor }: Thread): boolean => job === undefined && endsFor === undefined;

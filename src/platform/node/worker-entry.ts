@@ -8,6 +8,8 @@ import * as zlib from 'node:zlib';
 export interface WorkerSetup {
   readonly registry: string;
   readonly thread: number;
+  /** Memory of short tasks (ring/ring-words.ts). */
+  readonly ring: SharedArrayBuffer;
 }
 
 export type ToWorker =
@@ -20,38 +22,39 @@ export type ToWorker =
       readonly fresh: readonly FreshRegion[];
     }
   | {
-      readonly kind: 'batch';
-      /** By the place of a task: 0 until somebody claims it; the calling thread does so, too. */
-      readonly claims: Int32Array;
-      readonly tasks: readonly Asked[];
+      readonly kind: 'frame';
+      readonly id: number;
+      readonly task: string;
+      readonly constant: Readonly<Record<string, unknown>>;
+      readonly arrays: readonly string[];
+      readonly regions: readonly number[];
       readonly fresh: readonly FreshRegion[];
     }
+  | { readonly kind: 'drop frame'; readonly id: number }
+  /** Short tasks are offered. */
+  | { readonly kind: 'attend' }
   | { readonly kind: 'release'; readonly id: number };
 interface Asked {
   readonly task: string;
   readonly input: unknown;
   readonly regions: readonly number[];
 }
-interface FreshRegion {
+export interface FreshRegion {
   readonly id: number;
   readonly memory: WebAssembly.Memory;
 }
-interface SentError {
+export interface SentError {
   readonly message: string;
   readonly key?: string;
   readonly stack?: string;
 }
-/** The answer of the task at that place of a batch. */
-export type BatchAnswer = { readonly at: number } & (
-  | { readonly output: unknown }
-  | { readonly error: SentError }
-);
+export type Answer = { readonly output: unknown } | { readonly error: SentError };
 export type FromWorker =
-  | { readonly id: number; readonly output: unknown }
-  | { readonly id: number; readonly error: SentError }
-  | { readonly answers: readonly BatchAnswer[] };
-/** As in `short-tasks.ts`, which must not load this file. */
-const CLAIMED_THERE = 2;
+  | ({ readonly id: number } & Answer)
+  /** The answer of a short task that cannot go through shared memory. */
+  | ({ readonly slot: number } & Answer)
+  /** Something was answered there. */
+  | { readonly slot?: undefined };
 type Crc32 = (bytes: Uint8Array, seed?: number) => number;
 type AnyTask = (
   input: unknown,
@@ -115,6 +118,34 @@ function sentError(thrown: unknown): SentError {
   return { message: error.message, ...key, ...(error.stack !== undefined && { stack: error.stack }) };
 }
 
+/** Memories of the regions that the thread has seen. */
+class Memories {
+  readonly #memories = new Map<number, WebAssembly.Memory>();
+  readonly #thread: number;
+
+  constructor(thread: number) {
+    this.#thread = thread;
+  }
+
+  add(fresh: readonly FreshRegion[]): void {
+    for (const { id, memory } of fresh) this.#memories.set(id, memory);
+  }
+
+  drop(id: number): void {
+    dropped(this.#memories.get(id)?.buffer.byteLength ?? 0);
+    this.#memories.delete(id);
+  }
+
+  contextOf(regions: readonly number[]): Parameters<AnyTask>[1] {
+    const memories = regions.map((id) => {
+      const memory = this.#memories.get(id);
+      if (memory === undefined) throw new Error(`region ${id} is not known to this thread`);
+      return memory;
+    });
+    return { memories, thread: this.#thread, loadPackage, ...(crc32 && { crc32 }) };
+  }
+}
+
 async function serve(port: MessagePort): Promise<void> {
   const setup = workerData as WorkerSetup;
   if (import.meta.url.endsWith('.ts')) {
@@ -123,19 +154,15 @@ async function serve(port: MessagePort): Promise<void> {
     )) as typeof import('./resolve-sources.js');
     sources.resolveSources();
   }
-  const memories = new Map<number, WebAssembly.Memory>();
+  const { RingThread } = await import('#platform/node/ring/ring-thread.js');
+  const memories = new Memories(setup.thread);
   const loaded = import(setup.registry) as Promise<Registry>;
   loaded.catch(() => {}); // Each task that needs it reports the error.
+  let running = 0;
 
   const run = async (message: Asked): Promise<unknown> => {
     const task = await taskOf(await loaded, message.task);
-    const held = message.regions.map((id) => {
-      const memory = memories.get(id);
-      if (memory === undefined) throw new Error(`region ${id} is not known to this thread`);
-      return memory;
-    });
-    const context = { memories: held, thread: setup.thread, loadPackage, ...(crc32 && { crc32 }) };
-    return task(message.input, context);
+    return task(message.input, memories.contextOf(message.regions));
   };
   const reply = (message: FromWorker): void => {
     const output = 'output' in message ? message.output : undefined;
@@ -145,31 +172,43 @@ async function serve(port: MessagePort): Promise<void> {
       port.postMessage(message); // A buffer that cannot move (WASM memory, already moved): copy.
     }
   };
-  /** The newest first: the calling thread begins at the other end. */
-  const runBatch = async ({ claims, tasks }: ToWorker & { kind: 'batch' }): Promise<void> => {
-    const answers: BatchAnswer[] = [];
-    for (let at = tasks.length - 1; at >= 0; at--) {
-      if (Atomics.compareExchange(claims, at, 0, CLAIMED_THERE) !== 0) continue;
-      try {
-        answers.push({ at, output: await run(tasks[at] as Asked) });
-      } catch (thrown) {
-        answers.push({ at, error: sentError(thrown) });
-      }
-    }
-    port.postMessage({ answers } satisfies FromWorker);
-  };
+  const ring = new RingThread(setup.ring, setup.thread, {
+    isBusy: () => running > 0,
+    now: () => performance.now(),
+    later: (then) => void setImmediate(then),
+    wake: () => reply({}),
+    answered: (slot, output) => reply({ slot, output }),
+    failed: (slot, thrown) => reply({ slot, error: sentError(thrown) }),
+  });
+  /** None for a task whose code is loaded by its name: the calling thread runs it. */
+  const addFrame = ({ id, task, constant, arrays, regions }: ToWorker & { kind: 'frame' }) =>
+    loaded.then(({ workerTasks = {} }) => {
+      const run = Object.hasOwn(workerTasks, task) ? workerTasks[task] : undefined;
+      const context = memories.contextOf(regions);
+      if (run !== undefined) ring.addFrame({ id, constant, arrays, run: (input) => run(input, context) });
+    });
   port.on('message', (message: ToWorker) => {
-    if (message.kind === 'release') {
-      dropped(memories.get(message.id)?.buffer.byteLength ?? 0);
-      memories.delete(message.id);
+    ring.noteMessage();
+    switch (message.kind) {
+      case 'release':
+        memories.drop(message.id);
+        return;
+      case 'drop frame':
+        loaded.then(() => ring.dropFrame(message.id)).catch(() => {});
+        return;
+      case 'attend':
+        loaded.then(() => ring.attend()).catch(() => {});
+        return;
+      default:
+        memories.add(message.fresh);
+    }
+    if (message.kind === 'frame') {
+      addFrame(message).catch(() => {});
       return;
     }
-    for (const { id, memory } of message.fresh) memories.set(id, memory);
-    if (message.kind === 'batch') {
-      void runBatch(message);
-      return;
-    }
+    running++;
     run(message)
+      .finally(() => running--)
       .then((output) => reply({ id: message.id, output }))
       .catch((thrown: unknown) => reply({ id: message.id, error: sentError(thrown) }));
   });
