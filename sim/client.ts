@@ -1,6 +1,5 @@
 // A client of the simulated cluster: calls the public service of the proxy over the simulated network, as a process of its own would.
 import { ElanusError } from '#base/errors.js';
-import { decodeInt64s } from '#model/columns/packed-array.js';
 import type { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import type { CallContext } from '#platform/transport.js';
 import { CompactionState, ImportState } from '#proto/milvus/common.js';
@@ -9,6 +8,7 @@ import type { FieldData, IDs, SearchResultData } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
 import type { CollectionSpec, IndexChoice } from './collection-spec.js';
 import { EXTRA, type RowWithExtra } from './extra-field.js';
+import { longsOf, numbersOf, textsOf } from './field-values.js';
 import {
   fieldsOf,
   type KeyVersion,
@@ -177,10 +177,10 @@ export class SimClient {
     return (await this.#service.upsert(request, this.#context())).timestamp;
   }
 
-  async delete(collectionName: string, keys: readonly number[]): Promise<bigint> {
-    return (
-      await this.#service.delete({ collectionName, expr: `pk in [${keys.join(',')}]` }, this.#context())
-    ).timestamp;
+  /** @param isByNote rows are found by what their note begins with, among those that are loaded, and then deleted */
+  async delete(collectionName: string, keys: readonly number[], isByNote = false): Promise<bigint> {
+    const expr = isByNote ? byNote(keys) : `pk in [${keys.join(',')}]`;
+    return (await this.#service.delete({ collectionName, expr }, this.#context())).timestamp;
   }
 
   /** @returns the number of the job */
@@ -248,8 +248,7 @@ export class SimClient {
     isByNote: boolean,
     hasExtra: boolean,
   ): Promise<RowWithExtra[]> {
-    const byNote = keys.map((key) => `note like "${noteBegin(key)}%"`).join(' or ');
-    const wanted = isByNote ? byNote : `pk in [${keys.join(',')}]`;
+    const wanted = isByNote ? byNote(keys) : `pk in [${keys.join(',')}]`;
     const request = {
       collectionName,
       // Every row has a value in the field, also those that are older.
@@ -336,6 +335,8 @@ function hitsOf(results: SearchResultData | undefined): Hit[] {
   }));
 }
 
+const byNote = (keys: readonly number[]): string =>
+  keys.map((key) => `note like "${noteBegin(key)}%"`).join(' or ');
 const isOver = (state: ImportState): boolean =>
   state === ImportState.ImportCompleted ||
   state === ImportState.ImportFailed ||
@@ -358,19 +359,5 @@ function rowsOf(fields: readonly FieldData[]): RowWithExtra[] {
   }));
 }
 
-function longsOf(field: FieldData | undefined): number[] {
-  const data = field?.field?.$case === 'scalars' ? field.field.value.data : undefined;
-  return data?.$case === 'longData' ? numbers(data.value.data) : [];
-}
-
-function textsOf(field: FieldData | undefined): readonly string[] {
-  const data = field?.field?.$case === 'scalars' ? field.field.value.data : undefined;
-  return data?.$case === 'stringData' ? data.value.data : [];
-}
-
 const keysOf = (ids: IDs | undefined): number[] =>
-  ids?.idField?.$case === 'intId' ? numbers(ids.idField.value.data) : [];
-function numbers(packed: Uint8Array): number[] {
-  const bytes = decodeInt64s(packed, 'an answer');
-  return Array.from(new BigInt64Array(bytes.slice().buffer), Number);
-}
+  ids?.idField?.$case === 'intId' ? numbersOf(ids.idField.value.data) : [];

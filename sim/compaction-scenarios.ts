@@ -44,12 +44,40 @@ export async function compactedUnderWrites(
 }
 
 /** The pages of an iterator show what was there when it began: it asks again soon enough, and nobody dies. */
-export async function iteratedWhileCompacted(
+export const iteratedWhileCompacted = (
+  parts: ScenarioParts,
+  collection: SimCollection,
+  untilReady: UntilReady,
+): Promise<void> => iterated(parts, collection, untilReady, { hosts: [], mayRefuse: false });
+
+/** The same, and processes die between the pages: what held rows for the iterator has forgotten it. Its next page is whole, or says that rows are gone. */
+export const iteratedOverDeaths = (
+  parts: ScenarioParts,
+  collection: SimCollection,
+  untilReady: UntilReady,
+): Promise<void> => {
+  const choices: readonly (readonly Host[])[] = [['stream'], ['query'], ['front'], ['stream', 'query']];
+  return iterated(parts, collection, untilReady, {
+    hosts: parts.workload.one(choices),
+    mayRefuse: true,
+  });
+};
+
+async function iterated(
   parts: ScenarioParts,
   { model }: SimCollection,
   untilReady: UntilReady,
+  dying: { readonly hosts: readonly Host[]; readonly mayRefuse: boolean },
 ): Promise<void> {
-  const { workload, timers } = parts;
+  const { workload, timers, processes, random } = parts;
+  const die = (): void => {
+    for (const host of dying.hosts) {
+      processes[host].crash(random, false);
+      processes[host].start();
+    }
+  };
+  const dies = dying.hosts.length > 0;
+  const isEarly = dies && nextFloat(random) < 0.5;
   await untilReady(() => hasWords(parts, model));
   for (let writes = 0; writes < 3; writes++) {
     await workload.insert(model, writes);
@@ -65,11 +93,15 @@ export async function iteratedWhileCompacted(
   const { keys, at } = first;
   for (const one of [0, 1, 2]) await workload.delete(model, one);
   await untilReady(() => workload.flush(model));
+  if (isEarly) die();
   await untilReady(() => workload.compact(model));
+  if (dies) await timers.sleep(nextFloat(random) * SETTLED_MS);
+  if (!isEarly) die();
   await timers.sleep(SETTLED_MS);
   await untilReady(async () => {
     const again = await page(at);
     if (again === undefined) return false;
+    if (again === 'refused' && dying.mayRefuse) return true;
     const now = again === 'refused' ? [] : again.keys;
     if (now.join() !== keys.join())
       throw new Violation(

@@ -99,6 +99,12 @@ export class Definitions {
     return this.#next();
   }
 
+  /** A field comes; one that came before begins to go. The rest is for `finish`, and nothing else may be under way. */
+  async beginField(collection: SimCollection): Promise<void> {
+    this.#todo = this.#changeFields(collection);
+    await this.#next();
+  }
+
   /**
    * The field of words goes, if it is there, and begins to come; the rest is for `finish`. Nothing else may be under way.
    * @returns false: not while an iterator holds segments, which would stay unfilled

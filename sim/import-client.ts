@@ -1,13 +1,12 @@
 // The calls of the client that imports, over the simulated network.
 import { ElanusError } from '#base/errors.js';
-import { decodeInt64s } from '#model/columns/packed-array.js';
 import type { SimulatedNetwork } from '#platform/memory/simulated-network.js';
 import type { CallContext } from '#platform/transport.js';
 import { OperationsDefinition } from '#proto/elanus/roles.js';
 import { ImportState } from '#proto/milvus/common.js';
 import { MilvusServiceDefinition } from '#proto/milvus/milvus.js';
-import type { FieldData } from '#proto/milvus/schema.js';
 import type { Client } from '#rpc/service.js';
+import { longsOf, textsOf } from './field-values.js';
 import type { FoundRow } from './import-model.js';
 import { type ImportRow, importSchema, insertedFields, UNTIL } from './import-rows.js';
 import { versionOf } from './rows.js';
@@ -133,15 +132,4 @@ export class ImportClient {
     );
     return longsOf(fieldsData[0])[0] ?? Number.NaN;
   }
-}
-
-function longsOf(field: FieldData | undefined): number[] {
-  const data = field?.field?.$case === 'scalars' ? field.field.value.data : undefined;
-  if (data?.$case !== 'longData') return [];
-  return Array.from(new BigInt64Array(decodeInt64s(data.value.data, 'an answer').slice().buffer), Number);
-}
-
-function textsOf(field: FieldData | undefined): readonly string[] {
-  const data = field?.field?.$case === 'scalars' ? field.field.value.data : undefined;
-  return data?.$case === 'stringData' ? data.value.data : [];
 }

@@ -3,6 +3,7 @@
 import { nextFloat } from '#base/random.js';
 import type { Host } from './cluster.js';
 import type { ScenarioParts, UntilReady } from './scenarios.js';
+import type { SimCollection } from './workload.js';
 
 /** Calls take up to so long, so that deaths fall between steps. */
 const STORE_MS = 300;
@@ -54,4 +55,36 @@ export async function importReadMeanwhile(
   processes.query.troubles.heal();
   await imports.finish(untilReady);
   await imports.compare(untilReady);
+}
+
+/** A field comes, or goes and comes anew, while an import reads its file and writes segments, while rows grow, and while these are flushed. */
+export async function fieldAddedMeanwhile(
+  { definitions, processes, random, timers, workload }: ScenarioParts,
+  collection: SimCollection,
+  untilReady: UntilReady,
+): Promise<void> {
+  const { model } = collection;
+  const partition = model.spec.partitions === 'named' ? 'p0' : '';
+  for (const host of ['query', 'stream'] as const)
+    processes[host].troubles.objects = { refused: 0, lost: 0, delayMs: STORE_MS * 2 };
+  for (let changes = 0; changes < 2; changes++) {
+    // Where the value of a field decides, files of rows do not have it.
+    const importing = model.spec.partitions === 'key' ? undefined : definitions.import(collection, partition);
+    await timers.sleep(nextFloat(random) * 1500);
+    await workload.insert(model, 0, partition);
+    const flushing = workload.flush(model);
+    await definitions.beginField(collection);
+    for (const client of [0, 1]) await workload.insert(model, client, partition);
+    if (nextFloat(random) < 0.4) {
+      const dying = workload.one(hostsOfAnImport);
+      processes[dying].crash(random, false);
+      processes[dying].start();
+    }
+    await workload.upsert(model, 0);
+    await Promise.all([importing, flushing]);
+    await workload.flush(model);
+    for (const host of ['query', 'stream'] as const) processes[host].troubles.heal();
+    await definitions.finish(untilReady);
+  }
+  await untilReady(() => workload.compact(model));
 }

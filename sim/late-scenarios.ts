@@ -82,3 +82,26 @@ export async function writtenAgain(
     await untilReady(() => workload.rowCount(model));
   }
 }
+
+/** Deletes by a filter, over deaths and displacements of the owner that finds the rows and takes the deletes. */
+export async function deletedByFilter(
+  { workload, processes, cluster, timers, random }: ScenarioParts,
+  { model }: SimCollection,
+  untilReady: UntilReady,
+): Promise<void> {
+  cluster.network.setLink('stream', 'front', { delayMinMs: 1, delayMaxMs: ANSWER_MS });
+  for (let round = 0; round < WRITES; round++) {
+    const client = round % 3;
+    await untilReady(() => workload.insert(model, client));
+    if (nextFloat(random) < 0.3) await workload.flush(model);
+    const deleting = workload.delete(model, client, true);
+    await timers.sleep(nextFloat(random) * ANSWER_MS * 2);
+    const fate = nextFloat(random);
+    if (fate < 0.3) processes.stream.crash(random, false);
+    else if (fate < 0.5) processes.stream.haunt();
+    processes.stream.start();
+    await deleting;
+    await untilReady(() => workload.count(model));
+    processes.stream.exorcise();
+  }
+}

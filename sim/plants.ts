@@ -8,6 +8,7 @@ import { coordinatorPlants } from './coordinator-plants.js';
 import { importPlants } from './import-plants.js';
 import { latePlants } from './late-plants.js';
 import { type Edit, edit, type Plant, plant } from './plant.js';
+import { rowPlants } from './row-plants.js';
 
 const chosen = 'this.#chosen[this.#chosenCount++] = this.#numbers[order[at] ?? 0] ?? 0;';
 /** Every merge goes by keys. */
@@ -321,6 +322,7 @@ export const plants = {
   ...coordinatorPlants,
   ...importPlants,
   ...latePlants,
+  ...rowPlants,
 } as const satisfies Record<string, Plant>;
 export type PlantName = keyof typeof plants;
 export const plantNames = Object.keys(plants) as readonly PlantName[];

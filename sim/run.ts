@@ -72,7 +72,9 @@ async function tryPlants(
   const all = [...Object.entries(sabotages), ...Object.entries(plants)].filter(
     ([name]) => only === undefined || name === only,
   );
-  for (const [plant, { what }] of all) {
+  for (const [plant, planted] of all) {
+    const { what } = planted;
+    const scenario = task.scenario ?? ('scenario' in planted ? planted.scenario : undefined);
     const begin = performance.now();
     let found: SeedOutcome | undefined;
     let problem: string | undefined;
@@ -80,7 +82,10 @@ async function tryPlants(
       if (outcome.violation !== undefined) found = outcome;
       return found === undefined;
     };
-    await runSeeds(seeds, { jobs, plant, task, onOutcome }).catch((error: unknown) => {
+    await runSeeds(seeds, {
+      ...{ jobs, plant, onOutcome },
+      task: scenario === undefined ? task : { ...task, scenario },
+    }).catch((error: unknown) => {
       problem = String(error);
     });
     if (found === undefined) missed++;

@@ -9,14 +9,17 @@ import { filledUnderWrites } from './backfill-scenario.js';
 import type { SimClient } from './client.js';
 import { type Host, hosts, type SimProcess } from './cluster.js';
 import { partitionNames } from './collection-spec.js';
-import { compactedUnderWrites, iteratedWhileCompacted } from './compaction-scenarios.js';
+import { compactedUnderWrites, iteratedOverDeaths, iteratedWhileCompacted } from './compaction-scenarios.js';
 import type { Definitions } from './definitions.js';
-import { importInterrupted, importReadMeanwhile } from './import-scenarios.js';
+import { expiredMeanwhile } from './expiry-scenario.js';
+import { keysGenerated } from './generated-keys.js';
+import { fieldAddedMeanwhile, importInterrupted, importReadMeanwhile } from './import-scenarios.js';
 import type { Imports } from './imports.js';
-import { droppedWhileBuilt, flushedSlowly, writtenAgain } from './late-scenarios.js';
+import { deletedByFilter, droppedWhileBuilt, flushedSlowly, writtenAgain } from './late-scenarios.js';
 import type { Names } from './names.js';
 import { changedOverFailOver } from './names-scenario.js';
 import { releasedTooLate } from './release-scenario.js';
+import { writtenByTwo } from './shared-keys.js';
 import type { Trace } from './trace.js';
 import { truncatedThenKilled } from './truncate-scenario.js';
 import { updatedTogether } from './updates.js';
@@ -64,6 +67,7 @@ export class Scenarios {
     const isNamed = named.length > 0 && isOfNamed;
     const collection = workload.one(isNamed ? named : collections);
     const choices = Object.entries(isNamed ? this.#named : this.#common);
+    if (only !== undefined) choices.push(...Object.entries(this.#asked));
     const [name, scenario] =
       only === undefined
         ? workload.one(choices)
@@ -299,5 +303,17 @@ export class Scenarios {
         await definitions.finish(untilReady);
       }
     },
+  };
+
+  /** Played when they are asked for by their names; no seed draws them. */
+  readonly #asked: Readonly<Record<string, Scenario>> = {
+    'iterated-over-deaths': (collection, untilReady) =>
+      iteratedOverDeaths(this.#parts, collection, untilReady),
+    'field-added-meanwhile': (collection, untilReady) =>
+      fieldAddedMeanwhile(this.#parts, collection, untilReady),
+    'written-by-two': (collection, untilReady) => writtenByTwo(this.#parts, collection, untilReady),
+    'keys-generated': (collection, untilReady) => keysGenerated(this.#parts, collection, untilReady),
+    'expired-meanwhile': (collection, untilReady) => expiredMeanwhile(this.#parts, collection, untilReady),
+    'deleted-by-filter': (collection, untilReady) => deletedByFilter(this.#parts, collection, untilReady),
   };
 }

@@ -2,6 +2,7 @@
 // Each client only ever raises its own field, so a field that is below its last acknowledged value was taken back by the other client's
 // write of an older row; and a batch of one shard is in all of its rows or in none. That the rest of the rows stays is seen as always.
 import { nextFloat } from '#base/random.js';
+import { freshKeys } from './fresh-keys.js';
 import { Violation } from './model.js';
 import type { Side } from './rows.js';
 import type { ScenarioParts, UntilReady } from './scenarios.js';
@@ -22,10 +23,7 @@ export async function updatedTogether(
   untilReady: UntilReady,
 ): Promise<void> {
   const { workload, processes, timers, random, client, cluster } = parts;
-  const partition = model.spec.partitions === 'named' ? 'p0' : '';
-  const before = new Set(model.keys);
-  await untilReady(() => workload.insert(model, 0, partition));
-  const keys = model.keys.filter((key) => !before.has(key) && (model.certain(key) ?? 0) > 0);
+  const { partition, keys } = await freshKeys(workload, model, untilReady);
   if (keys.length === 0) return;
   if (nextFloat(random) < 0.5) await workload.flush(model);
   const sent: Record<Side, Sent> = {

@@ -211,11 +211,20 @@ export class Workload {
     );
   }
 
-  async delete(model: CollectionModel, clientId: number): Promise<void> {
-    const keys = this.#pick(this.#ownKeys(model, clientId), 4);
-    if (keys.length === 0) return;
+  /** @param isByNote by a filter that finds them by what their notes begin with */
+  async delete(model: CollectionModel, clientId: number, isByNote = false): Promise<void> {
+    const picked = this.#pick(this.#ownKeys(model, clientId), 4);
+    if (picked.length === 0) return;
+    // Rows are found first, of partitions that are loaded: those of one partition go all or none.
+    const { keys } = isByNote ? this.#samePartition(model, picked) : { keys: picked };
     const gone = keys.map((key) => ({ key, version: 0 }));
-    await this.write(model, 'delete', gone, () => this.#parts.client.delete(model.name, keys));
+    const read = model.openRead();
+    await this.write(model, 'delete', gone, async () => {
+      const at = await this.#parts.client.delete(model.name, keys, isByNote);
+      if (isByNote && !read.isWhole) throw new Error('not all was loaded: some rows may have been left');
+      return at;
+    });
+    model.closeRead(read);
   }
 
   /** Begins one; it goes on after the answer. */
