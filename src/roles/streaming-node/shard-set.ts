@@ -2,6 +2,9 @@
 //
 // These take turns on each log (`#opening`), and none begins before the node has taken its channels over. A log keeps the records of a channel
 // that was closed until the catalog is seen not to name it: it may be offered again.
+//
+// A shard whose rows found no memory when they were replayed is let go and rebuilt in the background, with growing pauses, until they find some
+// (ADR 0141). It never served: nothing of it was flushed, no write was taken, and no flush of it can be under way.
 import { deferred, KeyedMutex } from '#base/async.js';
 import { ElanusError, messageOf } from '#base/errors.js';
 import { unlessAborted } from '#base/on-abort.js';
@@ -9,6 +12,7 @@ import type { CallContext } from '#platform/transport.js';
 import type { ChannelRecord } from '#proto/elanus/data.js';
 import { type ChannelAssignment, type ChannelCheckpoint, CheckpointOutcome } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
+import { LaterRebuilds } from '#roles/streaming-node/writes/later-rebuilds.js';
 import { HoldingShards } from './holding-shards.js';
 import { checkAgreement } from './log-agreement.js';
 import { type OpenShard, openShard, type ShardWorld } from './open-shard.js';
@@ -31,6 +35,7 @@ export class ShardSet {
   /** By physical channel: its channels are opened and closed one after another, and not before this node has taken them over. */
   readonly #opening = new KeyedMutex();
   readonly #started = deferred<void>();
+  readonly #rebuilds: LaterRebuilds;
   #startTimestamp = 0n;
   #world: ShardWorld | undefined;
   /** How often a shard came, went, or may have settled its target. */
@@ -38,6 +43,7 @@ export class ShardSet {
 
   constructor(parts: StreamingNodeParts) {
     this.#parts = parts;
+    this.#rebuilds = new LaterRebuilds(parts.platform, (channel) => this.#rebuildStopped(channel));
   }
 
   /** Those that hold rows or deletes: of the ones that serve, and of the ones that are rebuilt. */
@@ -130,16 +136,9 @@ export class ShardSet {
 
   async closeChannel(vchannel: string): Promise<void> {
     await this.#opening.run(physicalOf(vchannel), async () => {
+      this.#rebuilds.forget(vchannel);
       const open = this.#shards.get(vchannel);
-      if (open === undefined) return;
-      const { physical, shard } = open;
-      this.#shards.delete(vchannel);
-      this.#settlings++;
-      this.#released.set(vchannel, { physical, collectionId: shard.channel.collectionId });
-      physical.remove(shard);
-      await open.reader.release();
-      shard.close();
-      await open.flush.close();
+      if (open !== undefined) await this.#letGo(open);
     });
     this.#forgetLater(vchannel);
   }
@@ -149,6 +148,17 @@ export class ShardSet {
     this.closeChannel(vchannel).catch((error: unknown) =>
       this.#parts.platform.logger.warn('dropped_channel_kept', { vchannel, reason: messageOf(error) }),
     );
+  }
+
+  async #letGo({ physical, shard, reader, flush }: OpenShard): Promise<void> {
+    const { vchannel, collectionId } = shard.channel;
+    this.#shards.delete(vchannel);
+    this.#settlings++;
+    this.#released.set(vchannel, { physical, collectionId });
+    physical.remove(shard);
+    await reader.release();
+    shard.close();
+    await flush.close();
   }
 
   /** Lets go of closed channels that the catalog does not name any more. */
@@ -166,6 +176,7 @@ export class ShardSet {
   }
 
   async close(): Promise<void> {
+    await this.#rebuilds.close();
     await Promise.all([...this.#shards.values()].map(({ flush }) => flush.close()));
     await Promise.all([...this.#physical.values()].map((physical) => physical.close()));
   }
@@ -273,7 +284,25 @@ export class ShardSet {
       this.#released.delete(one.shard.channel.vchannel);
       if ([...one.shard.segments.values()].some((segment) => segment.state === 'sealed')) one.flush.request();
       one.flush.start();
+      this.#rebuilds.rebuilt(one.shard.channel, one.shard.failure);
     }
+  }
+
+  /** @throws what keeps it from being rebuilt; it is held all the same, and its log stays */
+  async #rebuildStopped(channel: ChannelRecord): Promise<void> {
+    const { vchannel, collectionId } = channel;
+    await this.#opening.run(physicalOf(vchannel), async () => {
+      const physical = this.#physical.get(physicalOf(vchannel));
+      // It was closed meanwhile.
+      if (physical === undefined || !this.#rebuilds.wants(vchannel)) return;
+      const stopped = this.#shards.get(vchannel);
+      if (stopped !== undefined) await this.#letGo(stopped);
+      await this.#openAgain(physical, channel);
+      const open = this.#shards.get(vchannel);
+      // It was dropped meanwhile.
+      if (open === undefined) this.#rebuilds.forget(vchannel);
+      else if (open.shard.failure === undefined) this.askForTarget(collectionId);
+    });
   }
 
   /** A channel that came to be after this node took over. Its first checkpoint is in the catalog before it takes a write. */
@@ -295,15 +324,26 @@ export class ShardSet {
   }
 
   /** A channel that was closed here, or whose opening had an unknown outcome, is rebuilt as at a start. */
-  async #openAgain(physical: PhysicalChannel, { collectionId, vchannel }: ChannelRecord): Promise<void> {
+  async #openAgain(
+    physical: PhysicalChannel,
+    { collectionId, vchannel, epoch }: ChannelRecord,
+  ): Promise<void> {
     const { channelRegistry } = this.#parts.peers;
     const { channels, segments, replaced } = await channelRegistry.listSegments({ collectionId });
     const channel = channels.find((one) => one.vchannel === vchannel);
     if (channel === undefined) return;
+    // Under the epoch of the next owner this one would be taken for it.
+    if (channel.epoch !== epoch) throw movedAway(vchannel);
     const persisted = [...segments, ...replaced].filter((one) => one.vchannel === vchannel);
     const persistedSegmentIds = persisted.map(({ id }) => id);
     const open = await this.#rebuild(physical, await this.#withSchemas([{ channel, persistedSegmentIds }]));
-    await physical.advance(open.map(({ shard }) => shard));
+    try {
+      await physical.advance(open.map(({ shard }) => shard));
+    } catch (error) {
+      // Held again: it must not be taken for a new channel the next time.
+      for (const one of open) await this.#letGo(one);
+      throw error;
+    }
     this.#serve(open);
   }
 
