@@ -48,6 +48,8 @@ class Catalog {
   readonly segments: SegmentRecord[] = [];
   readonly commits: string[] = [];
   refuses: (vchannel: string) => boolean = () => false;
+  /** What goes on while a node is given its channels. */
+  whileAcquired: () => Promise<void> = async () => {};
   clock = 1000n << 18n;
   ids = 1000n;
   epoch = 1n;
@@ -73,6 +75,7 @@ class Catalog {
 
   readonly registry: Partial<Handlers<typeof ChannelRegistryDefinition>> = {
     acquireChannels: async ({ newestLogEpoch }) => {
+      await this.whileAcquired();
       this.epoch = (newestLogEpoch > this.epoch ? newestLogEpoch : this.epoch) + 1n;
       for (const channel of this.channels.values())
         this.channels.set(channel.vchannel, { ...channel, epoch: this.epoch });

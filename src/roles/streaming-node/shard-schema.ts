@@ -9,6 +9,7 @@ import { Mutex } from '#base/async.js';
 import { ElanusError } from '#base/errors.js';
 import { unlessAborted } from '#base/on-abort.js';
 import type { CallContext } from '#platform/transport.js';
+import type { ChannelAssignment } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { ShardReader } from '#roles/streaming-node/reads/shard-reader.js';
 import type { PhysicalChannel } from './physical-channel.js';
@@ -64,6 +65,38 @@ export class ShardSchema {
     await reader.followSchema(schema);
     await physical.between(() => shard.followSchema(schema));
   }
+}
+
+/**
+ * The schema of a channel's record is that of its creation. Logs are replayed by the newest: every record in them was made by it or by an
+ * older one, since a schema is in the catalog before anybody writes by it. Of a collection that is being dropped there is none any more.
+ */
+export async function withNewestSchemas(
+  assignments: readonly ChannelAssignment[],
+  describe: ShardSchemaParts['describe'],
+): Promise<ChannelAssignment[]> {
+  const newest = new Map<bigint, Promise<CollectionSchema | undefined>>();
+  const schemaOf = (id: bigint): Promise<CollectionSchema | undefined> => {
+    const known = newest.get(id) ?? describe(id).catch(unlessGone);
+    newest.set(id, known);
+    return known;
+  };
+  const withSchemas: ChannelAssignment[] = [];
+  for (const assignment of assignments) {
+    const { channel } = assignment;
+    const schema = channel && (await schemaOf(channel.collectionId));
+    withSchemas.push(
+      channel === undefined || schema === undefined
+        ? assignment
+        : { ...assignment, channel: { ...channel, schema } },
+    );
+  }
+  return withSchemas;
+}
+
+function unlessGone(error: unknown): undefined {
+  if (error instanceof ElanusError && error.key === 'collection_not_found') return undefined;
+  throw error;
 }
 
 const notInTime = (vchannel: string): ElanusError =>

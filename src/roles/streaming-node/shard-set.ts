@@ -11,13 +11,21 @@ import { unlessAborted } from '#base/on-abort.js';
 import type { CallContext } from '#platform/transport.js';
 import type { ChannelRecord } from '#proto/elanus/data.js';
 import { type ChannelAssignment, type ChannelCheckpoint, CheckpointOutcome } from '#proto/elanus/roles.js';
-import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { LaterRebuilds } from '#roles/streaming-node/writes/later-rebuilds.js';
 import { HoldingShards } from './holding-shards.js';
 import { checkAgreement } from './log-agreement.js';
 import { type OpenShard, openShard, type ShardWorld } from './open-shard.js';
 import { movedAway, PhysicalChannel } from './physical-channel.js';
+import { withNewestSchemas } from './shard-schema.js';
 import type { StreamingNodeParts } from './streaming-node-parts.js';
+
+/** A channel that has no shard here. */
+interface Released {
+  readonly physical: PhysicalChannel;
+  readonly collectionId: bigint;
+  /** Somebody closed it: it was dropped. */
+  readonly isClosed: boolean;
+}
 
 /** A new file is not worth it while the newest file of a log, in which nothing is needed, is below this size. */
 const LOG_SPARE_BYTES = 1 << 20;
@@ -28,10 +36,7 @@ export class ShardSet {
   readonly #shards = new Map<string, OpenShard>();
   readonly #holding = new HoldingShards();
   /** Channels whose records a log keeps until the catalog is known not to name them. */
-  readonly #released = new Map<
-    string,
-    { readonly physical: PhysicalChannel; readonly collectionId: bigint }
-  >();
+  readonly #released = new Map<string, Released>();
   /** By physical channel: its channels are opened and closed one after another, and not before this node has taken them over. */
   readonly #opening = new KeyedMutex();
   readonly #started = deferred<void>();
@@ -72,6 +77,20 @@ export class ShardSet {
     return `${this.#startTimestamp} ${this.#settlings}`;
   }
 
+  /**
+   * Undefined: the channel is none of this node's, or was dropped.
+   * @throws channel_not_available it is being rebuilt: what it has in no file is in the log; what `late` makes while channels are taken over
+   */
+  async unlessDropped(
+    vchannel: string,
+    { signal }: CallContext,
+    late: () => ElanusError,
+  ): Promise<OpenShard | undefined> {
+    await unlessAborted(this.#started.promise, signal, late);
+    if (this.#released.get(vchannel)?.isClosed === false) throw notServed(vchannel);
+    return this.#shards.get(vchannel);
+  }
+
   /** @throws channel_not_available; what made the shard stop */
   serving(vchannel: string): OpenShard {
     const open = this.#shards.get(vchannel);
@@ -84,7 +103,7 @@ export class ShardSet {
   async takeOver(channels: readonly ChannelAssignment[], startTimestamp: bigint): Promise<void> {
     this.#startTimestamp = startTimestamp;
     const byPhysical = new Map<string, ChannelAssignment[]>();
-    for (const assignment of await this.#withSchemas(channels)) {
+    for (const assignment of await withNewestSchemas(channels, this.#parts.describe)) {
       const name = physicalOf(assignment.channel?.vchannel ?? '');
       const others = byPhysical.get(name);
       if (others === undefined) byPhysical.set(name, [assignment]);
@@ -96,30 +115,6 @@ export class ShardSet {
       ),
     );
     this.#started.resolve();
-  }
-
-  /**
-   * The schema of a channel's record is that of its creation. Logs are replayed by the newest: every record in them was made by it or by an
-   * older one, since a schema is in the catalog before anybody writes by it. Of a collection that is being dropped there is none any more.
-   */
-  async #withSchemas(assignments: readonly ChannelAssignment[]): Promise<ChannelAssignment[]> {
-    const newest = new Map<bigint, Promise<CollectionSchema | undefined>>();
-    const schemaOf = (id: bigint): Promise<CollectionSchema | undefined> => {
-      const known = newest.get(id) ?? this.#parts.describe(id).catch(unlessGone);
-      newest.set(id, known);
-      return known;
-    };
-    const withSchemas: ChannelAssignment[] = [];
-    for (const assignment of assignments) {
-      const { channel } = assignment;
-      const schema = channel && (await schemaOf(channel.collectionId));
-      withSchemas.push(
-        channel === undefined || schema === undefined
-          ? assignment
-          : { ...assignment, channel: { ...channel, schema } },
-      );
-    }
-    return withSchemas;
   }
 
   /** Takes one channel more; one that is served here already stays as it is. */
@@ -138,7 +133,9 @@ export class ShardSet {
     await this.#opening.run(physicalOf(vchannel), async () => {
       this.#rebuilds.forget(vchannel);
       const open = this.#shards.get(vchannel);
-      if (open !== undefined) await this.#letGo(open);
+      const released = this.#released.get(vchannel);
+      if (open !== undefined) await this.#letGo(open, true);
+      else if (released !== undefined) this.#released.set(vchannel, { ...released, isClosed: true });
     });
     this.#forgetLater(vchannel);
   }
@@ -150,11 +147,11 @@ export class ShardSet {
     );
   }
 
-  async #letGo({ physical, shard, reader, flush }: OpenShard): Promise<void> {
+  async #letGo({ physical, shard, reader, flush }: OpenShard, isClosed: boolean): Promise<void> {
     const { vchannel, collectionId } = shard.channel;
     this.#shards.delete(vchannel);
     this.#settlings++;
-    this.#released.set(vchannel, { physical, collectionId });
+    this.#released.set(vchannel, { physical, collectionId, isClosed });
     physical.remove(shard);
     await reader.release();
     shard.close();
@@ -296,7 +293,7 @@ export class ShardSet {
       // It was closed meanwhile.
       if (physical === undefined || !this.#rebuilds.wants(vchannel)) return;
       const stopped = this.#shards.get(vchannel);
-      if (stopped !== undefined) await this.#letGo(stopped);
+      if (stopped !== undefined) await this.#letGo(stopped, false);
       await this.#openAgain(physical, channel);
       const open = this.#shards.get(vchannel);
       // It was dropped meanwhile.
@@ -311,7 +308,8 @@ export class ShardSet {
     assignment: ChannelAssignment,
     channel: ChannelRecord,
   ): Promise<void> {
-    this.#released.set(channel.vchannel, { physical, collectionId: channel.collectionId });
+    const { collectionId } = channel;
+    this.#released.set(channel.vchannel, { physical, collectionId, isClosed: false });
     const checkpointLsn = physical.hold(channel.vchannel);
     const { vchannel, epoch, checkpointTimestamp: timestamp } = channel;
     const first = { vchannel, epoch, lsn: checkpointLsn, timestamp };
@@ -336,12 +334,13 @@ export class ShardSet {
     if (channel.epoch !== epoch) throw movedAway(vchannel);
     const persisted = [...segments, ...replaced].filter((one) => one.vchannel === vchannel);
     const persistedSegmentIds = persisted.map(({ id }) => id);
-    const open = await this.#rebuild(physical, await this.#withSchemas([{ channel, persistedSegmentIds }]));
+    const assignment = { channel, persistedSegmentIds };
+    const open = await this.#rebuild(physical, await withNewestSchemas([assignment], this.#parts.describe));
     try {
       await physical.advance(open.map(({ shard }) => shard));
     } catch (error) {
       // Held again: it must not be taken for a new channel the next time.
-      for (const one of open) await this.#letGo(one);
+      for (const one of open) await this.#letGo(one, false);
       throw error;
     }
     this.#serve(open);
@@ -381,11 +380,6 @@ export class ShardSet {
       this.#parts.platform.logger.warn('closed_channel_kept', { vchannel, reason: messageOf(error) }),
     );
   }
-}
-
-function unlessGone(error: unknown): undefined {
-  if (error instanceof ElanusError && error.key === 'collection_not_found') return undefined;
-  throw error;
 }
 
 const physicalOf = (vchannel: string): string => vchannel.slice(0, vchannel.lastIndexOf('_'));

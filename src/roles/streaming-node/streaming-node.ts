@@ -213,9 +213,10 @@ export class StreamingNode {
       return { segmentIds: growing.map((segment) => segment.id), flushTimestamp };
     },
     awaitCheckpoint: async ({ vchannel, timestamp }, context) => {
-      const open = this.#shards.get(vchannel);
+      const late = (): ElanusError => notInTime(vchannel);
+      const open = await this.#shards.unlessDropped(vchannel, context, late);
       if (open === undefined) return {};
-      await unlessAborted(open.shard.awaitCheckpoint(timestamp), context.signal, () => notInTime(vchannel));
+      await unlessAborted(open.shard.awaitCheckpoint(timestamp), context.signal, late);
       return {};
     },
     syncTarget: async (request, context) => {

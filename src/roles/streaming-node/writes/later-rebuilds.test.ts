@@ -48,6 +48,35 @@ describe('a shard that lacked memory at its replay', () => {
     expect(await world.rows('a')).toBe(7);
   });
 
+  it('says of no rows that they are in files while it is let go, and nothing of what was dropped', async () => {
+    const world = await stopped();
+    const vchannel = vchannelOf('a');
+    const isInFiles = () => world.run(world.calls.awaitCheckpoint({ vchannel, timestamp: 1n << 60n }));
+    await expect(isInFiles()).rejects.toMatchObject({ key: 'shard_stopped' });
+    world.hasMemory = true;
+    world.catalog.refuses = () => true;
+    await world.cluster.world.advance(10_000);
+    await expect(isInFiles()).rejects.toMatchObject({ key: 'channel_not_available' });
+    await world.run(world.calls.closeChannel({ vchannel }));
+    await isInFiles();
+  });
+
+  it('says so neither before a start has taken the channels over', async () => {
+    const world = await started('a');
+    await world.insert('a', 0, 5);
+    const vchannel = vchannelOf('a');
+    const said: string[] = [];
+    world.catalog.whileAcquired = async () => {
+      void world.calls
+        .awaitCheckpoint({ vchannel, timestamp: 1n << 60n })
+        .then(() => said.push('all are in files'));
+      await world.cluster.world.timers.sleep(1000);
+    };
+    await world.start();
+    await world.cluster.world.advance(1000);
+    expect(said).toEqual([]);
+  });
+
   it('is left to the next owner, and under its epoch nothing is rebuilt', async () => {
     const world = await stopped();
     world.hasMemory = true;
