@@ -43,8 +43,10 @@ export class LaterRebuilds {
   #later(channel: ChannelRecord): void {
     if (this.#isClosed) return;
     const { vchannel } = channel;
-    const before = this.#lacking.get(vchannel)?.pauseMs ?? PAUSE_MS_MIN / 2;
-    const pauseMs = Math.min(PAUSE_MS_MAX, before * 2);
+    const before = this.#lacking.get(vchannel);
+    // It may be offered again, and rebuilt, before its time has come.
+    before?.timer.cancel();
+    const pauseMs = Math.min(PAUSE_MS_MAX, (before?.pauseMs ?? PAUSE_MS_MIN / 2) * 2);
     const timer = this.#platform.timers.after(pauseMs, () => {
       const running = this.#rebuild(channel)
         .catch((error: unknown) => {
