@@ -15,5 +15,5 @@ export interface DataCoordPeers {
   readonly streamingNode: Client<typeof StreamingNodeDefinition>;
   readonly queryCoord: Client<typeof QueryCoordDefinition>;
   readonly dataNode: Client<typeof DataNodeDefinition>;
-  readonly nodes: Pick<RoleNodes, 'asked' | 'isAway'>;
+  readonly nodes: Pick<RoleNodes, 'asked' | 'isAway' | 'of'>;
 }

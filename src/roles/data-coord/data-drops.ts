@@ -59,7 +59,13 @@ export class DataDrops {
     // A node that took over in between was given the channels, and holds a shard that nothing names any more.
     await Promise.all(
       names.map(async (vchannel) => {
-        if (!(await this.#closeAtOwner(vchannel))) this.#owed.add(vchannel);
+        let isClosed = false;
+        try {
+          isClosed = await this.#closeAtOwner(vchannel);
+        } finally {
+          // Who asks for the drop again does not ask for this: the catalog has no channel then.
+          if (!isClosed) this.#owed.add(vchannel);
+        }
       }),
     );
     await orphans.sweepDropped({ collectionId, partitionId: undefined }, segmentIds);
