@@ -75,18 +75,17 @@ class Catalog {
 
   readonly registry: Partial<Handlers<typeof ChannelRegistryDefinition>> = {
     acquireChannels: async ({ newestLogEpoch }) => {
-      await this.whileAcquired();
       this.epoch = (newestLogEpoch > this.epoch ? newestLogEpoch : this.epoch) + 1n;
       for (const channel of this.channels.values())
         this.channels.set(channel.vchannel, { ...channel, epoch: this.epoch });
       const persisted = (vchannel: string) =>
         this.segments.filter((one) => one.vchannel === vchannel).map(({ id }) => id);
-      return {
-        channels: [...this.channels.values()].map((channel) => ({
-          channel,
-          persistedSegmentIds: persisted(channel.vchannel),
-        })),
-      };
+      const channels = [...this.channels.values()].map((channel) => ({
+        channel,
+        persistedSegmentIds: persisted(channel.vchannel),
+      }));
+      await this.whileAcquired();
+      return { channels };
     },
     commitFlush: async ({ vchannel, epoch, segments, checkpointLsn, checkpointTimestamp }) => {
       const channel = this.channels.get(vchannel);

@@ -40,6 +40,9 @@ export class ShardSet {
   /** By physical channel: its channels are opened and closed one after another, and not before this node has taken them over. */
   readonly #opening = new KeyedMutex();
   readonly #started = deferred<void>();
+  #isStarted = false;
+  /** Closed before the channels were taken over, among which they may be. */
+  readonly #closedEarly = new Set<string>();
   readonly #rebuilds: LaterRebuilds;
   #startTimestamp = 0n;
   #world: ShardWorld | undefined;
@@ -114,7 +117,10 @@ export class ShardSet {
         this.#opening.run(name, () => this.#recover(name, assignments)),
       ),
     );
+    this.#isStarted = true;
     this.#started.resolve();
+    for (const vchannel of this.#closedEarly) this.#closeGone(vchannel);
+    this.#closedEarly.clear();
   }
 
   /** Takes one channel more; one that is served here already stays as it is. */
@@ -130,6 +136,7 @@ export class ShardSet {
   }
 
   async closeChannel(vchannel: string): Promise<void> {
+    if (!this.#isStarted) this.#closedEarly.add(vchannel);
     await this.#opening.run(physicalOf(vchannel), async () => {
       this.#rebuilds.forget(vchannel);
       const open = this.#shards.get(vchannel);
