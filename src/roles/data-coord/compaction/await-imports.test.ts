@@ -12,12 +12,18 @@ import {
 } from '../../../../test/support/data-coord.js';
 
 const twelve = (first: bigint): bigint[] => Array.from({ length: 12 }, (_, at) => first + BigInt(at));
+const never = new Promise<void>(() => {});
 const FLUSHED = twelve(11n);
 const IMPORTED = twelve(31n);
 
+const wanted = {
+  ...{ collectionId: COLLECTION, targetBytes: 0n, major: false, partitionId: 0n },
+  ...{ vchannel: '', segmentIds: [], deletesOnly: false },
+};
+
 /** Small segments of one shard, some of an import that another shard cannot load while `isStuck`. */
 async function world(autoCompaction: boolean) {
-  const state = { isStuck: true, asked: 0, merged: [] as bigint[] };
+  const state = { isStuck: true, isLoading: false, asked: 0, merged: [] as bigint[] };
   const running = await start(
     simulatedCluster(21),
     {
@@ -26,6 +32,7 @@ async function world(autoCompaction: boolean) {
         segmentsChanged: async ({ untilServed }) => {
           if (!untilServed) return {};
           state.asked++;
+          if (state.isLoading) await never;
           if (state.isStuck) throw new ElanusError('collection_not_fully_loaded', 'it does not fit');
           return {};
         },
@@ -67,13 +74,21 @@ test('in the background: others are merged, those of the import as soon as it is
   expect(state.asked).toBe(asked);
 });
 
+test('a load that takes long holds up neither what else is merged, nor who asks for it, nor a stop', async () => {
+  const { running, state } = await world(true);
+  state.isLoading = true;
+  await running.cluster.world.advance(10_000);
+  expect(state.merged.sort()).toEqual(FLUSHED);
+  await expect(running.run(running.registry.compact(wanted))).rejects.toMatchObject({
+    key: 'collection_not_fully_loaded',
+  });
+  await running.cluster.world.advance(30_000);
+  await running.run(running.dataCoord.close());
+});
+
 test('that a client asks for: refused with the reason, until it is read', async () => {
   const { running, state } = await world(false);
   const { registry, run } = running;
-  const wanted = {
-    ...{ collectionId: COLLECTION, targetBytes: 0n, major: false, partitionId: 0n },
-    ...{ vchannel: '', segmentIds: [], deletesOnly: false },
-  };
   await expect(run(registry.compact(wanted))).rejects.toThrow(
     /segments 31, 32, .*, 42 of an import are not read/,
   );
