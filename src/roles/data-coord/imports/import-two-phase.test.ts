@@ -7,6 +7,7 @@ import { manifestKey, readManifest } from '#segment/files/manifest.js';
 import {
   CHANNEL,
   COLLECTION,
+  type Fakes,
   flushedOf,
   fresh,
   type Running,
@@ -25,9 +26,13 @@ const order = (jobID: bigint, options: readonly { readonly key: string; readonly
   options: [...options],
 });
 
-async function begun(importFiles?: (request: ImportFilesRequest) => Promise<object>): Promise<Running> {
+async function begun(
+  importFiles?: (request: ImportFilesRequest) => Promise<object>,
+  queryCoord: Partial<Fakes['queryCoord']> = {},
+): Promise<Running> {
   const files = [{ key: LOG, bytes: 1n, crc32: 0, fieldIds: [100n], rowCount: 10n }];
   const running: Running = await fresh({
+    queryCoord,
     rootCoord: { describeCollection: async () => ({ schema: { name: 'c' } }) },
     dataNode: {
       importFiles:
@@ -52,6 +57,20 @@ async function uncommitted(): Promise<Running> {
 
 const stateOf = async ({ registry, run }: Running) => (await run(registry.importState({ jobId: 1n }))).job;
 const objectsOf = ({ run, cluster }: Running, folder: string) => run(cluster.objectStore.list(folder));
+
+it('an import counts as completed after half a minute while its collection still loads, and holds up no stop', async () => {
+  const running = await begun(undefined, {
+    segmentsChanged: ({ untilServed }) => (untilServed ? new Promise(() => {}) : Promise.resolve({})),
+  });
+  await running.run(running.calls.importV2(order(1n, [])));
+  await running.cluster.world.advance(20_000);
+  expect(await stateOf(running)).not.toMatchObject({ state: 'completed' });
+  await running.cluster.world.advance(11_000);
+  expect(await stateOf(running)).toMatchObject({ state: 'completed' });
+  await running.run(running.calls.importV2(order(2n, [])));
+  await running.cluster.world.advance(1000);
+  await running.run(running.dataCoord.close());
+});
 
 describe('an import in two phases', () => {
   it('waits for its commit, and outlives restarts while it waits', async () => {

@@ -1,6 +1,6 @@
 // Completed imports whose rows are not served yet where their collection is loaded: a client gets `completed` when a read finds their rows.
-import { messageOf } from '#base/errors.js';
-import { joinSignals } from '#base/on-abort.js';
+import { ElanusError, messageOf } from '#base/errors.js';
+import { joinSignals, unlessAborted } from '#base/on-abort.js';
 import type { ImportJob } from '#model/states/import-job.js';
 import type { FlushedSegment } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
@@ -71,10 +71,10 @@ export class ServedImports {
     try {
       while (!signal.aborted) {
         try {
-          await peers.queryCoord.segmentsChanged(
-            { collectionId, untilServed: true },
-            { signal, metadata: {} },
-          );
+          const context = { signal, metadata: {} };
+          const served = peers.queryCoord.segmentsChanged({ collectionId, untilServed: true }, context);
+          // In this process a call goes on whatever becomes of its caller, and a load may take minutes.
+          await unlessAborted(served, signal, stillLoading);
           return;
         } catch (error) {
           // A query-coord that is away shows the rows when it is back; no client gets `completed` before.
@@ -91,3 +91,6 @@ export class ServedImports {
     }
   }
 }
+
+const stillLoading = (): ElanusError =>
+  new ElanusError('deadline_exceeded', 'the shards of its collection were still loading');
