@@ -24,6 +24,7 @@ export interface SharedTasksParts<Task, Peer extends RingPeer> {
   idle(): Peer | undefined;
   /** @returns false: the frame cannot be sent */
   sendFrame(peer: Peer, frame: Frame): boolean;
+  /** By all that were sent it. */
   dropFrame(frame: Frame): void;
   call(peer: Peer): void;
   settle(task: Task, output: unknown): void;
@@ -54,7 +55,8 @@ export class SharedTasks<Task extends OfferedTask, Peer extends RingPeer> {
   constructor(parts: SharedTasksParts<Task, Peer>) {
     this.#parts = parts;
     this.#frames = new TaskFrames((frame) => {
-      if (this.#shared.delete(frame)) parts.dropFrame(frame);
+      this.#shared.delete(frame);
+      parts.dropFrame(frame); // Threads have it also where none of its tasks fitted into a slot.
     });
   }
 
