@@ -22,7 +22,7 @@ const PAYLOAD_BYTES = 64 << 10;
 
 export const BELL = 0;
 export const SLEEPS = 1;
-/** The slot that is filled next: of those that are offered the oldest is the first from there on. */
+/** Behind the slot that was filled last: of those that are offered the oldest is the first from there on. */
 export const TAIL = 2;
 const THREADS_BEGIN = 4;
 const THREAD_WORDS = 3;

@@ -83,6 +83,25 @@ test('slots are used again in their order; a full ring and what is too large are
   expect(ring.put(task(100), frame())).toBe(true);
 });
 
+test('a task that takes long keeps its slot and holds up no others; one that is offered is not passed', () => {
+  const { ring, thread, know, taken, turn } = both();
+  thread.addFrame({ id: 2, constant: {}, arrays: ['values'], run: () => new Promise(() => {}) });
+  know();
+  ring.put(task(0, 0), frame(2));
+  thread.attend();
+  turn();
+  for (let id = 1; id <= 40; id++) {
+    expect(ring.put(task(id, id), frame())).toBe(true);
+    turn();
+    expect(taken()).toEqual([[id, { values: Float32Array.of(2 * id), count: 1 }]]);
+  }
+  for (let id = 41; ring.hasRoom; id++) ring.put(task(id, id), frame());
+  expect(ring.used).toBe(SLOTS);
+  for (let id = 41; id < 40 + SLOTS; id++) expect(ring.claimOldest()).toMatchObject({ id });
+  expect(ring.takeLost(0)).toMatchObject([{ id: 0 }]);
+  expect(ring.used).toBe(0);
+});
+
 test('whoever waits for answers is woken once, and does not wait for what is there', () => {
   const { ring, thread, events, know, taken, turn } = both();
   know();

@@ -31,21 +31,31 @@ export class TaskRing<Task extends RingTask> {
   }
 
   get hasRoom(): boolean {
-    return this.#held[this.#tail] === undefined;
+    return this.#nextSlot() !== undefined;
+  }
+
+  /** Slots of threads that get no core are left out, so that others go on. @returns undefined: each has a task, or it would pass one that is offered */
+  #nextSlot(): number | undefined {
+    for (let at = 0; at < ring.SLOTS; at++) {
+      const slot = ring.slotAt(this.#tail, at);
+      if (this.#held[slot] === undefined) return slot;
+      if (Atomics.load(this.#words, ring.stateOf(slot)) === ring.OFFERED) return undefined;
+    }
+    return undefined;
   }
 
   /** Threads that have its frame may claim it from now on. @returns false: there is no room */
   put(task: Task, frame: Frame): boolean {
-    const slot = this.#tail;
-    const payload = must(this.#payloads[slot], 'a payload');
-    if (!this.hasRoom || !writeArrays(payload, task.input, frame)) return false;
+    const slot = this.#nextSlot();
+    if (slot === undefined) return false;
+    if (!writeArrays(must(this.#payloads[slot], 'a payload'), task.input, frame)) return false;
     this.#held[slot] = { task, frame };
     this.#used++;
     frame.users++;
     this.#tail = ring.slotAt(slot, 1);
     this.#words[ring.frameOf(slot)] = frame.id;
-    Atomics.store(this.#words, ring.stateOf(slot), ring.OFFERED);
     Atomics.store(this.#words, ring.TAIL, this.#tail);
+    Atomics.store(this.#words, ring.stateOf(slot), ring.OFFERED);
     return true;
   }
 
