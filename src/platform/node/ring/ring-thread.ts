@@ -30,12 +30,16 @@ const WAIT_MS = 20;
 /** The most without a turn of its event loop, which has timers, too. */
 const STAY_MS = 10;
 
+/** A process that runs for days numbers more frames than there are positive words. */
+const wordOf = (id: number): number => id | 0;
+
 const { pause }: { readonly pause?: () => void } = Atomics as { readonly pause?: () => void };
 
 export class RingThread {
   readonly #words: Int32Array;
   readonly #payloads: readonly FlatBytes[];
   readonly #objects = new FlatObjects();
+  /** By their numbers as a word of the ring has them. */
   readonly #frames = new Map<number, ThreadFrame>();
   readonly #thread: number;
   readonly #parts: RingThreadParts;
@@ -55,11 +59,11 @@ export class RingThread {
   }
 
   addFrame(frame: ThreadFrame): void {
-    this.#frames.set(frame.id, frame);
+    this.#frames.set(wordOf(frame.id), frame);
   }
 
   dropFrame(id: number): void {
-    this.#frames.delete(id);
+    this.#frames.delete(wordOf(id));
   }
 
   /** Stays as long as tasks keep coming. Called from the event loop. */

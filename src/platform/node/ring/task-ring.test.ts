@@ -102,6 +102,21 @@ test('a task that takes long keeps its slot and holds up no others; one that is 
   expect(ring.used).toBe(0);
 });
 
+test('numbers of frames outgrow a word', () => {
+  const { ring, thread, ran, know, turn } = both();
+  for (const id of [2 ** 31 + 5, 2 ** 33 + 5]) {
+    know(id);
+    ring.put(task(1, 1), frame(id));
+    thread.attend();
+    turn();
+    thread.dropFrame(id);
+    ring.put(task(2, 1), frame(id));
+    turn();
+    expect(ring.claimOldest()).toMatchObject({ id: 2 });
+  }
+  expect(ran).toHaveLength(2);
+});
+
 test('whoever waits for answers is woken once, and does not wait for what is there', () => {
   const { ring, thread, events, know, taken, turn } = both();
   know();
