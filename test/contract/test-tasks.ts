@@ -7,7 +7,7 @@ interface Met {
   readonly here: number;
 }
 interface MetAnd extends Met {
-  readonly then: 'die' | 'fail' | 'fail typed' | 'hold' | 'arrays';
+  readonly then: 'die' | 'fail' | 'fail typed' | 'fail oddly' | 'hold' | 'arrays';
   /** What it holds until then. */
   readonly open: Int32Array;
 }
@@ -65,6 +65,7 @@ export const workerTasks = {
     if (then === 'die') process.exit(3);
     if (then === 'fail') workerTasks.fail();
     if (then === 'fail typed') workerTasks.failTyped();
+    if (then === 'fail oddly') throw Object.create(null); // It cannot be made a text of.
     if (then === 'hold') Atomics.wait(open, 0, 0, 30_000);
     return then === 'arrays'
       ? { rows: Uint32Array.of(7, 8), scores: new Float32Array(0), count: 2.5 }

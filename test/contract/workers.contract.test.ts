@@ -187,6 +187,7 @@ describe('NodeWorkers', () => {
     test.each([
       ['fail', { message: 'boom' }],
       ['fail typed', { key: 'memory_limit' }],
+      ['fail oddly', { message: expect.stringContaining('its thread ended') }],
       ['die', { message: expect.stringContaining('its thread ended') }],
     ])('that %s on the other thread fail alone', async (then, reason) => {
       const workers = await shared();

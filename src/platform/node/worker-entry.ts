@@ -146,6 +146,9 @@ class Memories {
   }
 }
 
+/** Each task says itself why the registry cannot be loaded. */
+const noTasks = (): void => {};
+
 async function serve(port: MessagePort): Promise<void> {
   const setup = workerData as WorkerSetup;
   if (import.meta.url.endsWith('.ts')) {
@@ -157,7 +160,7 @@ async function serve(port: MessagePort): Promise<void> {
   const { RingThread } = await import('#platform/node/ring/ring-thread.js');
   const memories = new Memories(setup.thread);
   const loaded = import(setup.registry) as Promise<Registry>;
-  loaded.catch(() => {}); // Each task that needs it reports the error.
+  loaded.catch(noTasks);
   let running = 0;
 
   const run = async (message: Asked): Promise<unknown> => {
@@ -197,7 +200,8 @@ async function serve(port: MessagePort): Promise<void> {
         loaded.then(() => ring.dropFrame(message.id)).catch(() => {});
         return;
       case 'attend':
-        loaded.then(() => ring.attend()).catch(() => {});
+        // What it throws ends the thread: else nobody would answer what it had claimed.
+        void loaded.then(() => ring.attend(), noTasks);
         return;
       default:
         memories.add(message.fresh);
