@@ -69,7 +69,7 @@ export class GraphPlace implements GraphIndexPlace {
 /** The place of the search before, by memory. */
 const latest = new WeakMap<WebAssembly.Memory, GraphPlace>();
 
-/** A placement is never written to: the same object says the same. A thread of its own gets another one with each task. */
+/** A placement is never written to: the same object says the same. */
 export function graphPlaceOf(index: IndexPlacement, memory: WebAssembly.Memory, thread: number): GraphPlace {
   const known = latest.get(memory);
   if (known?.index === index && known.thread === thread) return known;
