@@ -1,7 +1,8 @@
-// Dense vectors of any float kind, or of int8, as float32: what graphs and lists are built from and walked with.
+// Dense vectors of any float kind, or of int8, as float32: what graphs and lists are built from and walked with. And back.
 
 import { must } from '#base/assert.js';
 import { bytesView } from '#base/bytes.js';
+import { bfloat16Bits, float16Bits } from '#model/columns/half-float.js';
 import { type ElementType, vectorBytes } from './element-type.js';
 import type { ExactVectors } from './vector-index.js';
 
@@ -30,6 +31,31 @@ export function writeFloats(type: ElementType | string, bytes: Uint8Array, out: 
       }
     }
   }
+}
+
+/** @param bytes of `dim` elements */
+export function floatsOf(type: ElementType, dim: number, bytes: Uint8Array): Float32Array {
+  const floats = new Float32Array(dim);
+  writeFloats(type, bytes, floats);
+  return floats;
+}
+
+/** The largest value that an element of each kind can have. */
+const largest = {
+  float32: (2 - 2 ** -23) * 2 ** 127,
+  float16: 65_504,
+  bfloat16: (2 - 2 ** -7) * 2 ** 127,
+  int8: 127,
+} as const;
+
+/** Bytes of the vector of a kind that is nearest to these values. */
+export function nearestVector(type: keyof typeof largest, values: Float64Array): Uint8Array {
+  const most = largest[type];
+  const least = type === 'int8' ? -128 : -most;
+  const within = values.map((value) => Math.max(least, Math.min(most, value)));
+  if (type === 'float32') return bytesView(Float32Array.from(within));
+  if (type === 'int8') return bytesView(Int8Array.from(within, (value) => Math.round(value)));
+  return bytesView(Uint16Array.from(within, type === 'float16' ? float16Bits : bfloat16Bits));
 }
 
 export interface VectorFloatsInput {

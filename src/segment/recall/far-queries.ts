@@ -3,7 +3,7 @@
 // beside how far rows are from their own nearest; such a query is searched for again, wider, until that finds next to nothing better.
 import { bytesView } from '#base/bytes.js';
 import { compareScores } from '#index/block/metric.js';
-import { writeFloats } from '#index/block/vector-floats.js';
+import { floatsOf } from '#index/block/vector-floats.js';
 import { GRAPH_POOL_MAX } from '#index/graph/nodes/graph-layout.js';
 import { recallOfLevel } from '#model/params/learned-levels.js';
 import type { MetricName } from '#model/schema/metric-type.js';
@@ -144,10 +144,8 @@ function apartOf(
 }
 
 function lengthOf({ dim, store: { elementType } }: VectorColumn, bytes: Uint8Array): number {
-  const values = new Float32Array(dim);
-  writeFloats(elementType, bytes, values);
   let squares = 0;
-  for (const value of values) squares += value * value;
+  for (const value of floatsOf(elementType, dim, bytes)) squares += value * value;
   return Math.sqrt(squares);
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { bytesView } from '#base/bytes.js';
 import { nextFloat, type Random, seededRandom } from '#base/random.js';
 import { decodeIndexBlock } from '#index/block/index-block.js';
+import { floatsOf, nearestVector } from '#index/block/vector-floats.js';
 import { decodeLevels } from '#index/graph/nodes/level-widths.js';
 import { buildVectorIndex, loadVectorIndex } from '#index/vector-indexes.js';
 import { column } from '#model/columns/column.js';
@@ -33,22 +34,30 @@ const uneven: Make = (random, row) => {
   return Float32Array.from({ length: DIM }, () => normal(centre) + spread * normal(random));
 };
 
-async function built(make: Make, rows = ROWS, learnsLevels = true) {
+const dataTypes = {
+  float32: DataType.FloatVector,
+  float16: DataType.Float16Vector,
+  int8: DataType.Int8Vector,
+} as const;
+type Kind = keyof typeof dataTypes;
+
+async function built(make: Make, rows = ROWS, learnsLevels = true, elementType: Kind = 'float32') {
+  const dataType = dataTypes[elementType];
   const random = seededRandom(77);
   const all = new Float32Array(rows * DIM);
   for (let row = 0; row < rows; row++) all.set(make(random, row), row * DIM);
   const queries = Array.from({ length: QUERIES }, (_, i) =>
     bytesView(make(random, Math.floor((i * rows) / QUERIES))).slice(),
   );
-  const vectors = new VectorColumn(workers, 101n, DataType.FloatVector, DIM, rows);
-  vectors.append(column(101n, DataType.FloatVector, bytesView(all)), rows);
+  const vectors = new VectorColumn(workers, 101n, dataType, DIM, rows);
+  vectors.append(column(101n, dataType, nearestVector(elementType, Float64Array.from(all))), rows);
   const build = { kind: 'HNSW', M: 16, efConstruction: 100 } as const;
   const block = await buildVectorIndex(
     workers,
     {
       build,
       metric: 'L2',
-      elementType: 'float32',
+      elementType,
       dim: DIM,
       rowCount: rows,
       learnsLevels,
@@ -97,6 +106,27 @@ test('the table for all indexes finds less where all neighbours are nearly as fa
   const { recallAt, index } = await built(noise, ROWS, false);
   expect(index.levels).toBeUndefined();
   expect(await recallAt(widthsOfLevel(1, 10).ef, 10)).toBeLessThan(0.88);
+});
+
+/** Values that all kinds of elements have exactly, and sums of three of them. */
+const whole: Make = (random, row) => noise(random, row).map((value) => Math.round(value * 12));
+
+test('elements of every kind learn the same of the same rows', async () => {
+  const { index } = await built(whole, 1000);
+  expect(index.levels?.widths[0]?.[4]).toBeGreaterThan(0);
+  for (const kind of ['float16', 'int8'] as const)
+    expect((await built(whole, 1000, true, kind)).index.levels, kind).toEqual(index.levels);
+});
+
+test.each(['float16', 'bfloat16', 'int8'] as const)('%s: what is beyond the largest is that', (type) => {
+  const near = (...values: number[]): number[] => [
+    ...floatsOf(type, values.length, nearestVector(type, Float64Array.from(values))),
+  ];
+  expect(near(-3, 0, 100)).toEqual([-3, 0, 100]);
+  const [least = 0, most = 0] = near(-1e39, 1e39);
+  expect(near(least * 2, least, most, most * 2)).toEqual([least, least, most, most]);
+  expect(near(1.3)[0]).toBeCloseTo(type === 'int8' ? 1 : 1.3, 2);
+  expect(Number.isFinite(most)).toBe(true);
 });
 
 test('few rows teach nothing, and a block without the section has no levels', async () => {

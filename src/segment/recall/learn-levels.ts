@@ -1,8 +1,8 @@
 // What each level of AUTOINDEX needs in an index that was just built: rows are searched for as queries are, exactly and at a ladder of widths,
 // and the least width that is sure to find what the level promises goes into the block.
-import { bytesView } from '#base/bytes.js';
 import { seededRandom } from '#base/random.js';
 import { fillSection } from '#index/block/index-block.js';
+import { floatsOf, nearestVector } from '#index/block/vector-floats.js';
 import { GRAPH_POOL_MAX } from '#index/graph/nodes/graph-layout.js';
 import { encodeLevels, LEARNED_KS, LEVELS_BYTES, LEVELS_SECTION } from '#index/graph/nodes/level-widths.js';
 import { openVectorIndex } from '#index/vector-indexes.js';
@@ -90,8 +90,9 @@ async function queriesNear(
   signal?: AbortSignal,
 ): Promise<Sampled> {
   const stored = rows.map((row) => vectors.store.view(row));
-  // Sums of other elements would have to be rounded to them.
-  if (vectors.store.elementType !== 'float32') return { queries: stored, leftOut: rows.map((row) => [row]) };
+  const { elementType, dim } = vectors.store;
+  // Bits have no way from one vector to another, and no graph.
+  if (elementType === 'binary') return { queries: stored, leftOut: rows.map((row) => [row]) };
   const queries: Uint8Array[] = [];
   const leftOut: number[][] = [];
   for (const [i, query] of stored.entries()) {
@@ -104,19 +105,16 @@ async function queriesNear(
     const found = await index.search(vectors, search, signal);
     const others = [...found.rows.subarray(0, found.counts[0])].filter((row) => row !== rows[i]);
     const madeOf = [NEAR_NEIGHBOUR, FAR_NEIGHBOUR].map((at) => others[at - 1] ?? rows[i] ?? 0);
-    queries.push(moved(query, ...madeOf.map((row) => vectors.store.view(row))));
+    const [from, to] = madeOf.map((row) => floatsOf(elementType, dim, vectors.store.view(row)));
+    queries.push(nearestVector(elementType, moved(floatsOf(elementType, dim, query), from, to)));
     leftOut.push([rows[i] ?? 0, ...madeOf]);
   }
   return { queries, leftOut };
 }
 
-const floatsOf = (bytes: Uint8Array): Float32Array => new Float32Array(bytes.slice().buffer);
-
 /** The vector and the way from one of its neighbours to another. */
-function moved(bytes: Uint8Array, from: Uint8Array = bytes, to: Uint8Array = bytes): Uint8Array {
-  const [start, end] = [floatsOf(from), floatsOf(to)];
-  return bytesView(floatsOf(bytes).map((value, d) => value + (end[d] ?? 0) - (start[d] ?? 0)));
-}
+const moved = (vector: Float32Array, from = vector, to = vector): Float64Array =>
+  Float64Array.from(vector, (value, d) => value + (to[d] ?? 0) - (from[d] ?? 0));
 
 /** For levels 1 to 10, rising. */
 function widthsOf(curve: RecallCurve): number[] {
