@@ -3,8 +3,9 @@
 //   - every shard that is loaded reads the import: until then a read leaves it out in all of them (docs/adr/0124), and of rows among others it
 //     could not. A shard that reads it goes on to: one that loses what it serves answers nothing before it has all of it again.
 import { ElanusError, messageOf } from '#base/errors.js';
-import { joinSignals, unlessAborted } from '#base/on-abort.js';
+import { joinSignals } from '#base/on-abort.js';
 import { type FlushedSegment, isFlushed } from '#model/states/segment.js';
+import { untilServed } from '#roles/data-coord/imports/until-served.js';
 import type { PlanParts } from './run-plan.js';
 
 /** Who compacts waits so long for the time of an import to be over, in ms. */
@@ -86,9 +87,7 @@ export class AwaitedImports {
     const { signal, release } = joinSignals([late.signal, this.#signal]);
     const context = { signal, deadlineMs: platform.clock.now() + SEEN_MS_MAX, metadata: {} };
     try {
-      const served = peers.queryCoord.segmentsChanged({ collectionId, untilServed: true }, context);
-      // In this process a call goes on whatever becomes of its caller, and a load may take minutes.
-      await unlessAborted(served, signal, stillLoading);
+      await untilServed(peers, collectionId, context);
       return true;
     } catch (error) {
       platform.logger.debug('import_not_merged_yet', { collectionId, reason: messageOf(error) });
@@ -99,8 +98,5 @@ export class AwaitedImports {
     }
   }
 }
-
-const stillLoading = (): ElanusError =>
-  new ElanusError('deadline_exceeded', 'its shards were still loading; it is looked at again');
 
 const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);

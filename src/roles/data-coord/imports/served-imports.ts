@@ -1,10 +1,11 @@
 // Completed imports whose rows are not served yet where their collection is loaded: a client gets `completed` when a read finds their rows.
-import { ElanusError, messageOf } from '#base/errors.js';
-import { joinSignals, unlessAborted } from '#base/on-abort.js';
+import { messageOf } from '#base/errors.js';
+import { joinSignals } from '#base/on-abort.js';
 import type { ImportJob } from '#model/states/import-job.js';
 import type { FlushedSegment } from '#model/states/segment.js';
 import type { Platform } from '#platform/platform.js';
 import type { DataCoordPeers } from '#roles/data-coord/data-coord-peers.js';
+import { untilServed } from './until-served.js';
 
 /** Until a completed import is served where its collection is loaded; then it counts as completed anyway. */
 const SERVED_MS_MAX = 30_000;
@@ -71,10 +72,7 @@ export class ServedImports {
     try {
       while (!signal.aborted) {
         try {
-          const context = { signal, metadata: {} };
-          const served = peers.queryCoord.segmentsChanged({ collectionId, untilServed: true }, context);
-          // In this process a call goes on whatever becomes of its caller, and a load may take minutes.
-          await unlessAborted(served, signal, stillLoading);
+          await untilServed(peers, collectionId, { signal, metadata: {} });
           return;
         } catch (error) {
           // A query-coord that is away shows the rows when it is back; no client gets `completed` before.
@@ -91,6 +89,3 @@ export class ServedImports {
     }
   }
 }
-
-const stillLoading = (): ElanusError =>
-  new ElanusError('deadline_exceeded', 'the shards of its collection were still loading');
