@@ -117,6 +117,23 @@ function client<D extends ServiceDefinition>(definition: D, handlers: Partial<Ha
   return inProcessClient(definition, handlers as Handlers<D>);
 }
 
+/** A root-coord that counts on in what it is given, and has no schemas newer than those of the channels. */
+export function rootCoordOf(counters: { clock: bigint; ids: bigint }): Client<typeof RootCoordDefinition> {
+  return client(RootCoordDefinition, {
+    allocTimestamp: async ({ count }) => {
+      counters.clock += 1n << 18n;
+      return { timestamp: counters.clock, count };
+    },
+    allocID: async ({ count }) => {
+      counters.ids += BigInt(count);
+      return { ID: counters.ids - BigInt(count), count };
+    },
+    describeCollection: async () => {
+      throw new ElanusError('collection_not_found', 'there is none');
+    },
+  });
+}
+
 export class World {
   readonly cluster = simulatedCluster(3);
   readonly catalog = new Catalog();
@@ -150,20 +167,7 @@ export class World {
     });
     this.platform = platform;
     const { catalog } = this;
-    const rootCoord = client(RootCoordDefinition, {
-      allocTimestamp: async ({ count }) => {
-        catalog.clock += 1n << 18n;
-        return { timestamp: catalog.clock, count };
-      },
-      allocID: async ({ count }) => {
-        catalog.ids += BigInt(count);
-        return { ID: catalog.ids - BigInt(count), count };
-      },
-      // The schemas of the channels are the newest.
-      describeCollection: async () => {
-        throw new ElanusError('collection_not_found', 'there is none');
-      },
-    });
+    const rootCoord = rootCoordOf(catalog);
     const { workers } = platform;
     const allocate = (bytes: number, bytesMax: number) => {
       if (!this.hasMemory) throw new ElanusError('memory_limit', 'no memory');

@@ -20,11 +20,11 @@ import {
   QueryNodeDefinition,
   StreamingNodeDefinition,
 } from '#proto/elanus/roles.js';
-import { RootCoordDefinition } from '#proto/milvus/root_coord.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
 import { type Client, type Handlers, inProcessClient, type ServiceDefinition } from '#rpc/service.js';
 import { MemoryAccount } from '#segment/memory-account.js';
 import { defaultConfig } from '#server/config.js';
+import { rootCoordOf } from '../../../test/support/recovery-world.js';
 import { StreamingNode } from './streaming-node.js';
 
 const CHANNEL = 'by-dev-rootcoord-dml_0_7v0';
@@ -70,20 +70,7 @@ async function start(cluster: SimulatedCluster, facts: Facts, before?: MemoryPla
     platform,
     { ...defaultConfig, serverId: 1n },
     {
-      rootCoord: client(RootCoordDefinition, {
-        allocTimestamp: async ({ count }) => {
-          facts.clock += 1n << 18n;
-          return { timestamp: facts.clock, count };
-        },
-        allocID: async ({ count }) => {
-          facts.ids += BigInt(count);
-          return { ID: facts.ids - BigInt(count), count };
-        },
-        // The schemas of the channels are the newest.
-        describeCollection: async () => {
-          throw new ElanusError('collection_not_found', 'there is none');
-        },
-      }),
+      rootCoord: rootCoordOf(facts),
       channelRegistry: client(ChannelRegistryDefinition, {
         acquireChannels: async () => {
           facts.channel = { ...facts.channel, epoch: facts.channel.epoch + 1n };
