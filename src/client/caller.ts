@@ -3,7 +3,7 @@
 import type { Random } from '#base/random.js';
 import type { Clock, Timers } from '#platform/time.js';
 import type { Status } from '#proto/milvus/common.js';
-import { ClientError, errorOfAnswer, errorOfTransport, UnavailableError } from './errors.js';
+import { CancelledError, ClientError, errorOfAnswer, errorOfTransport, UnavailableError } from './errors.js';
 import type { ClientAnswer, ClientMethod, ClientRequest, ClientTransport } from './transport.js';
 
 /** What any call takes. */
@@ -91,7 +91,7 @@ export class Caller {
         failure = errorOfAnswer(method, statusIn(answer));
         if (failure === undefined) return answer;
       } catch (error) {
-        failure = errorOfTransport(method, error);
+        failure = failureOf(method, error, options.signal);
       }
       const thisMs = this.#shortened(pauseMs);
       const isOver = attempt >= retry.attempts || this.clock.now() + thisMs >= deadlineMs;
@@ -114,7 +114,7 @@ export class Caller {
     try {
       await this.timers.sleep(pauseMs, signal);
     } catch (error) {
-      throw errorOfTransport(call, error);
+      throw failureOf(call, error, signal);
     }
   }
 
@@ -124,10 +124,16 @@ export class Caller {
 
   /** @throws CancelledError, DeadlineError */
   #checkBegin(method: ClientMethod, { signal, deadlineMs }: Begun): void {
-    if (signal?.aborted) throw ClientError.ofCancel('cancelled by its signal', method);
+    if (signal?.aborted) throw ClientError.ofCancel(method, signal);
     if (this.clock.now() >= deadlineMs)
       throw ClientError.ofDeadline('its time is over before it began; give it a larger timeoutMs', method);
   }
+}
+
+/** What was cancelled has the reason of its signal as its cause, whatever the transport said. */
+function failureOf(call: string, error: unknown, signal: AbortSignal | undefined): ClientError {
+  const failure = errorOfTransport(call, error);
+  return signal?.aborted && failure instanceof CancelledError ? ClientError.ofCancel(call, signal) : failure;
 }
 
 function mayRepeat(error: ClientError, repetition: Repetition): boolean {

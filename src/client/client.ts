@@ -49,10 +49,8 @@ export class Client {
   collection<F extends Fields, Dynamic extends boolean>(
     declaration: Declaration<F, Dynamic, NamespaceMode | undefined>,
   ): TypedCollection<F, Dynamic> | NamespacedCollection<F, Dynamic> {
-    const { name, fields, settings, key, namespaces } = declaration;
-    if (namespaces === undefined)
-      return new TypedCollection(this.#caller, { name, fields, settings, key, namespaces });
-    return namespaces === 'partition'
+    if (isWithout(declaration)) return new TypedCollection(this.#caller, declaration);
+    return declaration.namespaces === 'partition'
       ? new PartitionedNamespaces(this.#caller, declaration)
       : new NamespacedCollection(this.#caller, declaration);
   }
@@ -84,3 +82,7 @@ export class Client {
     return this.close();
   }
 }
+
+const isWithout = <F extends Fields, Dynamic extends boolean>(
+  declaration: Declaration<F, Dynamic, NamespaceMode | undefined>,
+): declaration is Declaration<F, Dynamic> => declaration.namespaces === undefined;

@@ -42,9 +42,10 @@ export class ClientError extends Error {
     return new InvalidRequestError({ code: INVALID, reason, isRetriable: false, call });
   }
 
-  /** The caller's signal aborted. */
-  static ofCancel(reason: string, call: string): CancelledError {
-    return new CancelledError({ code: CANCELLED, reason, isRetriable: false, call });
+  /** The caller's signal aborted, for the reason that is the error's cause. */
+  static ofCancel(call: string, { reason: cause }: AbortSignal): CancelledError {
+    const reason = 'cancelled by its signal';
+    return new CancelledError({ code: CANCELLED, reason, isRetriable: false, call }, { cause });
   }
 
   /** The time is over before something was so. */

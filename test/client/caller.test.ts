@@ -49,6 +49,16 @@ const moved: Answer = { code: 2, retriable: true };
 const wrong: Answer = { code: 1100, retriable: false };
 
 describe('a call that failed', () => {
+  test('and was cancelled meanwhile has the reason of its signal as its cause', async () => {
+    const { shelf, calls } = world([busy]);
+    const giveUp = new AbortController();
+    const reason = new Error('the reader left');
+    const call = shelf.count({ signal: giveUp.signal });
+    giveUp.abort(reason);
+    await expect(call).rejects.toMatchObject({ name: 'CancelledError', cause: reason });
+    expect(calls.length).toBe(1);
+  });
+
   test('is made again after longer and longer pauses, a bounded number of times', async () => {
     const { shelf, calls, pauses } = world(['lost', busy, moved, 'fine']);
     expect(await shelf.count()).toBe(0);

@@ -161,6 +161,12 @@ export function definitionTests(client: () => Client): void {
       await expect(missing().insert([{ ...rows[0], other: 1 }])).rejects.toThrow(
         /"other", which is no field/,
       );
+      // @ts-expect-error no row
+      await expect(missing().insert([undefined])).rejects.toThrow(/row 0 is undefined, expected an object/);
+      // @ts-expect-error a row, not a list of them
+      await expect(missing().upsert(rows[0])).rejects.toThrow(/rows are object, expected a list/);
+      // @ts-expect-error no such level
+      await expect(missing().count({ consistency: 'Strong' })).rejects.toThrow(/"Strong", expected one of/);
       await expect(missing().delete((f) => f.id.in([]))).rejects.toBeInstanceOf(NotFoundError);
       const columns = { id: BigInt64Array.of(1n), title: ['a', 'b'], v: new Float32Array(4) };
       await expect(missing().insert.columns(columns)).rejects.toThrow(/"title" has 2 rows and "id" has 1/);
@@ -168,6 +174,9 @@ export function definitionTests(client: () => Client): void {
 
     test('a signal and a deadline end calls', async () => {
       await expect(missing().count({ signal: AbortSignal.abort() })).rejects.toBeInstanceOf(CancelledError);
+      const reason = new Error('the reader left');
+      const signal = AbortSignal.abort(reason);
+      await expect(missing().count({ signal })).rejects.toMatchObject({ cause: reason });
       await expect(missing().count({ timeoutMs: -1 })).rejects.toBeInstanceOf(DeadlineError);
     });
   });

@@ -86,6 +86,14 @@ describe('rows', () => {
     });
   });
 
+  test('a declaration is made of another one, with its fields and settings', () => {
+    const more = collection('more', { ...others.fields, lang: varchar(8) }, others.settings);
+    const shelfOf = (client: Client) => client.collection(more);
+    expectTypeOf<ReturnType<typeof shelfOf>>().toEqualTypeOf<TypedCollection<typeof more.fields, true>>();
+    const mine = collection('mine', books.fields, { namespaces: 'partition' });
+    expectTypeOf(collection('yours', mine.fields, mine.settings).namespaces).toEqualTypeOf<'partition'>();
+  });
+
   test('wrong ones do not compile', () => {
     const row = { id: 1n, title: 'a', price: 1, tags: [], v: v(1) };
     compiled((shelf, world) => [

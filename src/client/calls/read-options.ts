@@ -1,5 +1,6 @@
 // What all reads take, and how requests say it.
 import type { Caller, CallOptions } from '#client/caller.js';
+import { ClientError } from '#client/errors.js';
 import type { Where } from '#client/filters/filter-types.js';
 import { filterOf } from '#client/filters/where.js';
 import type { AnyDeclaration } from '#client/schema/collection.js';
@@ -64,6 +65,11 @@ export function readRequest<F extends Fields, Dynamic extends boolean, Names ext
   { output, partitions = [], consistency }: ReadOptions<F, Dynamic, Names>,
   namespace: string | undefined,
 ): ReadRequest {
+  // Programs without types may say anything.
+  if (consistency !== undefined && !Object.hasOwn(levels, consistency))
+    throw ClientError.ofInput(
+      `consistency is ${JSON.stringify(consistency)}, expected one of ${Object.keys(levels).join(', ')}`,
+    );
   return {
     collectionName: declaration.name,
     namespace,

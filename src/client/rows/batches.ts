@@ -27,6 +27,7 @@ export function batchOfRows(
   rows: readonly AnyRow[],
   rules: BatchRules,
 ): SentBatch {
+  checkRows(rows);
   checkNotEmpty(declaration, rows.length);
   const fieldsData: FieldData[] = [];
   for (const [name, { spec }] of Object.entries(declaration.fields)) {
@@ -44,6 +45,19 @@ export function batchOfRows(
   const dynamic = dynamicField(declaration, rows, rules);
   return { fieldsData: dynamic === undefined ? fieldsData : [...fieldsData, dynamic], numRows: rows.length };
 }
+
+/** Programs without types may give anything. */
+function checkRows(rows: unknown): void {
+  const isRecord = (row: unknown): boolean => typeof row === 'object' && row !== null && !Array.isArray(row);
+  if (!Array.isArray(rows))
+    throw ClientError.ofInput(`rows are ${shownKind(rows)}, expected a list of objects`);
+  // Holes of the list count as well.
+  const at = rows.findIndex((row) => !isRecord(row));
+  if (at >= 0) throw ClientError.ofInput(`row ${at} is ${shownKind(rows[at])}, expected an object`);
+}
+
+const shownKind = (value: unknown): string =>
+  value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
 
 function checkNotEmpty({ name }: AnyDeclaration, count: number): void {
   if (count === 0) throw ClientError.ofInput(`no rows are written to ${name}, expected at least one`);

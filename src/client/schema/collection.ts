@@ -40,7 +40,16 @@ export interface Declaration<
   Mode extends NamespaceMode | undefined = undefined,
 > extends AnyDeclaration<F, Dynamic> {
   readonly namespaces: Mode;
+  readonly settings: SettingsOf<Dynamic, Mode>;
 }
+
+/** Settings that say whether there are namespaces, so that another declaration can be made of them. */
+type SettingsOf<
+  Dynamic extends boolean,
+  Mode extends NamespaceMode | undefined,
+> = CollectionSettings<Dynamic> & {
+  readonly namespaces?: Mode;
+};
 
 /**
  * Declares a collection.
@@ -50,11 +59,7 @@ export function collection<
   const F extends Fields,
   const Dynamic extends boolean = false,
   const Mode extends NamespaceMode | undefined = undefined,
->(
-  name: string,
-  fields: F,
-  settings: CollectionSettings<Dynamic> & { readonly namespaces?: Mode } = {},
-): Declaration<F, Dynamic, Mode> {
+>(name: string, fields: F, settings: SettingsOf<Dynamic, Mode> = {}): Declaration<F, Dynamic, Mode> {
   const keys = Object.entries(fields).filter(([, { spec }]) => spec.isPrimaryKey === true);
   const [key] = keys;
   if (key === undefined || keys.length > 1)
