@@ -116,6 +116,27 @@ export function definitionTests(client: () => Client): void {
     await grown.drop();
   });
 
+  test('ensure finishes a creation that was cut short', async () => {
+    const two = collection('short', {
+      id: int64().primaryKey(),
+      title: varchar(20).index({ type: 'INVERTED' }),
+      v: floatVector(4).index({ type: 'HNSW', metric: 'L2' }),
+      w: floatVector(4).index({ type: 'FLAT', metric: 'IP' }),
+    });
+    const made = client().collection(two);
+    await made.create({ load: false });
+    const drop = (indexName: string) =>
+      client().call('dropIndex', { collectionName: 'short', fieldName: indexName, indexName });
+    await drop('title');
+    // Without an index of a scalar the collection may be in use.
+    await expect(made.ensure()).rejects.toThrow(/index of "title" is missing/);
+    await drop('w');
+    const finished = await made.ensure();
+    expect(finished.map(({ what }) => what).sort()).toEqual(['index of "title"', 'index of "w"']);
+    expect([await made.count(), await made.ensure()]).toEqual([0, []]);
+    await made.drop();
+  });
+
   test('partitions, aliases, load and release', async () => {
     const made = client().collection(first);
     await made.create();

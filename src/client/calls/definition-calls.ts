@@ -87,12 +87,14 @@ export class DefinitionCalls<F extends Fields, Dynamic extends boolean> {
       },
       options,
     );
-    for (const index of indexesOf(this.declaration)) await this.#createIndex(index, options);
+    // Those of vectors come last: where all of these are there, the creation was not cut short.
+    const indexes = indexesOf(this.declaration).sort((a, b) => Number(a.isVector) - Number(b.isVector));
+    for (const index of indexes) await this.#createIndex(index, options);
     if (options.load !== false) await this.load(options);
   }
 
   /**
-   * Creates the collection, or checks that the one of the server is as declared, and loads it.
+   * Creates the collection, or checks that the one of the server is as declared, and loads it. A creation that was cut short is finished.
    * @returns what was added
    * @throws DifferenceError with every difference that stays; nothing is changed then
    */
@@ -103,7 +105,10 @@ export class DefinitionCalls<F extends Fields, Dynamic extends boolean> {
       return [];
     }
     const counted = differences.filter(({ isNewer }) => !(isNewer && options.newer === 'allow'));
-    const left = counted.filter(({ mend }) => mend === undefined || options.apply !== 'additive');
+    const isCutShort = counted.some(({ isUnfinished }) => isUnfinished);
+    const mayMend = ({ mend }: Difference): boolean =>
+      mend !== undefined && (options.apply === 'additive' || (isCutShort && mend.kind === 'create index'));
+    const left = counted.filter((difference) => !mayMend(difference));
     if (left.length > 0) throw new DifferenceError(this.name, left);
     for (const { mend } of counted) if (mend !== undefined) await this.#apply(mend, options);
     if (options.load !== false) await this.load(options);

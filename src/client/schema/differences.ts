@@ -26,6 +26,8 @@ export interface Difference {
   readonly mend: Mend | undefined;
   /** The server has more than is declared, which does no harm: a newer version of the program may have added it. */
   readonly isNewer?: boolean;
+  /** Its vector field is there, and no load is possible without it: a creation was cut short, and `ensure` finishes it. */
+  readonly isUnfinished?: boolean;
 }
 
 export interface FoundCollection {
@@ -40,7 +42,7 @@ export function differencesOf(declaration: AnyDeclaration, found: FoundCollectio
     ...dynamicDifference(declaration, found.schema),
     ...namespaceDifference(declaration, found),
     ...propertyDifferences(declaration, found.properties),
-    ...indexDifferences(declaration, found.indexes),
+    ...indexDifferences(declaration, found),
   ];
 }
 
@@ -220,14 +222,18 @@ function propertyDifferences(
   });
 }
 
-function indexDifferences(declaration: AnyDeclaration, found: readonly IndexDescription[]): Difference[] {
+function indexDifferences(declaration: AnyDeclaration, { schema, indexes }: FoundCollection): Difference[] {
+  const fields = new Set([...schema.fields, ...schema.structArrayFields].map(({ name }) => name));
   return indexesOf(declaration).flatMap((index): Difference[] => {
-    const { field, spec } = index;
-    const there = found.find((one) => one.fieldName === field);
+    const { field, spec, isVector } = index;
+    const there = indexes.find((one) => one.fieldName === field);
     const declared = [spec.type ?? 'AUTOINDEX', spec.metric].filter((part) => part !== undefined).join(' ');
     const what = `index of "${field}"`;
-    if (there === undefined)
-      return [{ kind: 'missing', what, declared, found: 'missing', mend: { kind: 'create index', index } }];
+    if (there === undefined) {
+      const isUnfinished = isVector && fields.has(field.replace(/\[.*/, ''));
+      const mend: Mend = { kind: 'create index', index };
+      return [{ kind: 'missing', what, declared, found: 'missing', mend, isUnfinished }];
+    }
     const param = (key: string): string | undefined => there.params.find((pair) => pair.key === key)?.value;
     const isOther = (declaredAs: string | undefined, key: string): boolean =>
       declaredAs !== undefined && declaredAs !== param(key);
