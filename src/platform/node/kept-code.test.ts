@@ -30,10 +30,10 @@ const write = (answer: string): void =>
   );
 
 /** What the script says in a program that ends at once. */
-function start(env: Readonly<Record<string, string>> = {}): string {
+function start(env: Readonly<Record<string, string>> = {}, then = ''): string {
   const source = new URL('./kept-code.ts', import.meta.url).href;
   const script = pathToFileURL(join(folder, 'script.cjs')).href;
-  const program = `const { runScript } = await import('${source}'); console.log(runScript('${script}', { name: 'Ada' }));`;
+  const program = `const { runScript } = await import('${source}'); console.log(runScript('${script}', { name: 'Ada' }));${then}`;
   const options = { encoding: 'utf8', env: { ...process.env, ...env } } as const;
   return execFileSync(
     process.execPath,
@@ -57,6 +57,7 @@ it('keeps what was made of a script, and takes it at the next start', () => {
   expect(start()).toBe('one Ada');
   const file = keptFile();
   expect(statSync(file).mode & 0o022).toBe(0);
+  for (let i = 0; i < 2; i++) expect(start()).toBe('one Ada');
   const { mtimeMs } = statSync(file);
   expect(start()).toBe('one Ada');
   expect(statSync(file).mtimeMs).toBe(mtimeMs);
@@ -68,6 +69,39 @@ it('keeps what was made of a script, and takes it at the next start', () => {
   sum.copy(made, 4);
   writeFileSync(file, made);
   expect(start()).toBe('one Ada');
+});
+
+/** As in a program that reads much, V8 collects by itself until it forgets what nobody calls. */
+const COLLECTING = `
+  let collected = 0;
+  const registry = new FinalizationRegistry(() => collected++);
+  for (let seen = 0; seen < 8; seen++) {
+    registry.register({});
+    while (collected <= seen) {
+      new ArrayBuffer(2 ** 25);
+      await new Promise(setImmediate);
+    }
+  }`;
+
+it('keeps what V8 would have forgotten by the end of a program', () => {
+  write('one');
+  start();
+  const { size } = statSync(keptFile());
+  rmSync(keptFile());
+  start({}, COLLECTING);
+  expect(statSync(keptFile()).size).toBeGreaterThan(size * 0.9);
+});
+
+it('adds what the second start calls', () => {
+  const body = Array.from({ length: 50 }, (_, i) => `shared.name + ${i}`).join(',');
+  writeFileSync(
+    join(folder, 'script.cjs'),
+    `"use strict";module.exports=(function(url,shared){const later=()=>[${body}];if(process.env.CALLS)later();return shared.name});`,
+  );
+  start();
+  const { size } = statSync(keptFile());
+  start({ CALLS: '1' });
+  expect(statSync(keptFile()).size).toBeGreaterThan(size);
 });
 
 it('compiles a script that was changed, and keeps what was made of that', () => {

@@ -22,11 +22,18 @@ import * as zlib from 'node:zlib';
 /** What a script is called with: its own URL, and the modules that it shares with other code. */
 type Body = (url: string, shared: unknown) => unknown;
 
-/** First bytes of a kept file; a change of what follows them takes another number. Then CRC-32 of the script and of the rest, the rest. */
-const MAGIC = 0x454c4b31;
-const HEADER_BYTES = 12;
+/** First bytes of a kept file; a change of what follows them takes another number. Then CRC-32 of the script and of the rest, which start made it, the rest. */
+const MAGIC = 0x454c4b32;
+const HEADER_BYTES = 16;
+/** A first start often writes only, and a second one searches: each adds what it called. */
+const STARTS_MAX = 3;
 /** Long enough after the start that most programs have searched by then: what was called is kept, too. */
 const KEEP_AFTER_MS = 5000;
+/**
+ * V8 forgets what it compiled of functions that were not called for six of its full collections, those that only ran once as the script was
+ * loaded first of all, and compiling these again takes as long as if nothing had been kept.
+ */
+const COLLECTIONS_MAX = 3;
 /** A process with other flags, or of another Node, keeps a file of its own beside those of the same script. */
 const FILES_MAX = 6;
 /**
@@ -51,14 +58,15 @@ export function runScript(url: string, shared: unknown): unknown {
   const bytes = readFileSync(file);
   const sum = crc32(bytes);
   const kept = keptFile(file);
-  const data = readKept(kept, sum, crc32);
+  const { data, starts } = readKept(kept, sum, crc32);
   const script = new Script(`(function(module,require){${bytes.toString('latin1')}\n})`, {
     filename: file,
     ...(data && { cachedData: data }),
   });
   const module: { exports?: Body } = {};
   script.runInThisContext()(module, load);
-  if (data === undefined || script.cachedDataRejected === true) keepLater(script, kept, sum, crc32);
+  const before = script.cachedDataRejected === true ? 0 : starts;
+  if (before < STARTS_MAX) keepLater(script, kept, { sum, starts: before + 1 }, crc32);
   return module.exports?.(url, shared);
 }
 
@@ -74,19 +82,33 @@ function keptFile(script: string): string {
   return path.join(folder, `${path.basename(script, '.cjs')}-${engine}.code`);
 }
 
-function readKept(file: string, sum: number, crc32: Crc32): Buffer | undefined {
+/** What is known of a kept file beside its bytes. */
+interface Made {
+  /** CRC-32 of the script. */
+  readonly sum: number;
+  /** How many starts have added to it. */
+  readonly starts: number;
+}
+
+function readKept(
+  file: string,
+  sum: number,
+  crc32: Crc32,
+): { readonly data?: Buffer; readonly starts: number } {
+  const none = { starts: 0 };
   try {
     const bytes = readFileSync(file);
-    if (bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) return undefined;
+    if (bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) return none;
     const data = bytes.subarray(HEADER_BYTES);
-    return bytes.readUInt32LE(4) === sum && bytes.readUInt32LE(8) === crc32(data) ? data : undefined;
+    const fits = bytes.readUInt32LE(4) === sum && bytes.readUInt32LE(8) === crc32(data);
+    return fits ? { data, starts: bytes.readUInt32LE(12) } : none;
   } catch {
-    return undefined; // Not there, or not for us to read.
+    return none; // Not there, or not for us to read.
   }
 }
 
-/** Once, some seconds after the start or when the program ends, whichever is first. */
-function keepLater(script: Script, file: string, sum: number, crc32: Crc32): void {
+/** Once: some seconds after the start, before V8 forgets, or when the program ends, whichever is first. */
+function keepLater(script: Script, file: string, made: Made, crc32: Crc32): void {
   try {
     accessSync(path.dirname(file), constants.W_OK);
   } catch {
@@ -95,22 +117,35 @@ function keepLater(script: Script, file: string, sum: number, crc32: Crc32): voi
   const keep = (): void => {
     clearTimeout(timer);
     process.removeListener('exit', keep);
+    stopCounting();
     try {
-      writeKept(file, script.createCachedData(), sum, crc32);
+      writeKept(file, script.createCachedData(), made, crc32);
     } catch {
       // The folder is gone, the disk is full: the next start compiles, as this one did.
     }
   };
   const timer = setTimeout(keep, KEEP_AFTER_MS).unref();
+  const stopCounting = afterCollections(COLLECTIONS_MAX, keep);
   process.once('exit', keep);
 }
 
+/** @returns ends the counting: nothing is called any more */
+function afterCollections(count: number, act: () => void): () => void {
+  const token = {};
+  const collected = new FinalizationRegistry<number>((left) => (left > 1 ? expect(left - 1) : act()));
+  // Nobody else has the object, so that the next full collection finds it.
+  const expect = (left: number): void => collected.register({}, left, token);
+  expect(count);
+  return () => collected.unregister(token);
+}
+
 /** Others may read and write the same file: it is there whole or not at all. */
-function writeKept(file: string, data: Buffer, sum: number, crc32: Crc32): void {
+function writeKept(file: string, data: Buffer, { sum, starts }: Made, crc32: Crc32): void {
   const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt32LE(MAGIC, 0);
   header.writeUInt32LE(sum, 4);
   header.writeUInt32LE(crc32(data), 8);
+  header.writeUInt32LE(starts, 12);
   const written = `${file}.${process.pid}-${threadId}`;
   try {
     writeFileSync(written, Buffer.concat([header, data]), { mode: 0o644, flag: 'wx' });
