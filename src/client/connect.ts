@@ -51,9 +51,11 @@ export {
 export type { Difference } from '#client/schema/differences.js';
 export type { IndexSpec, Metric } from '#client/schema/field-spec.js';
 export {
+  type AnalyzerParams,
   array,
   bfloat16Vector,
   binaryVector,
+  bm25,
   bool,
   double,
   type Field,

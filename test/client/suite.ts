@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { boost, type Client, decay, filter, rrf, weighted, where } from '#client/connect.js';
 import { book, books, everything, others, v } from './books.js';
 import { definitionTests } from './suite-definitions.js';
+import { fullTextTests } from './suite-full-text.js';
 import { namespaceTests } from './suite-namespaces.js';
 
 export interface ClientWorld {
@@ -21,6 +22,7 @@ export function clientSuite(name: string, openWorld: () => Promise<ClientWorld>)
 
     definitionTests(client);
     namespaceTests(client);
+    fullTextTests(client);
     readTests(client);
     typeTests(client);
     otherTests(client);

@@ -3,6 +3,7 @@
 import { describe, expectTypeOf, test } from 'vitest';
 import {
   array,
+  bm25,
   type Client,
   collection,
   decay,
@@ -18,6 +19,7 @@ import {
   sparseVector,
   structArray,
   type TypedCollection,
+  text,
   timestamptz,
   type UpdateRow,
   type UpsertRow,
@@ -96,6 +98,8 @@ describe('rows', () => {
 
   test('wrong ones do not compile', () => {
     const row = { id: 1n, title: 'a', price: 1, tags: [], v: v(1) };
+    const notes = collection('notes', { id: int64().primaryKey(), t: text().analyzer(), words: bm25('t') });
+    const noteShelf = (one: unknown) => (one as Client).collection(notes);
     compiled((shelf, world) => [
       shelf.insert([row]),
       // @ts-expect-error a key that is no field
@@ -116,6 +120,10 @@ describe('rows', () => {
       shelf.insert.columns({ id: Float64Array.of(1), title: ['a'], price: [1], tags: [[]], v: v(1) }),
       // @ts-expect-error no such field
       shelf.query({ output: ['titel'] }),
+      // @ts-expect-error values that the server makes are not read
+      noteShelf(shelf).query({ output: ['words'] }),
+      // @ts-expect-error an array has no words
+      shelf.count({ where: (f) => f.tags.textMatch('a') }),
       // @ts-expect-error no such field
       shelf.query({ limit: 1, orderBy: { titel: 'asc' } }),
       // @ts-expect-error no vector field

@@ -5,7 +5,7 @@ import { whole } from '#base/whole.js';
 import { ClientError } from '#client/errors.js';
 import { floatsOf, int64sOf } from '#client/rows/columns-out.js';
 import { Hits, keysOf, tableOf } from '#client/rows/results.js';
-import { placeholderGroup, queryBytes } from '#client/rows/vectors.js';
+import { placeholderGroup, queryBytes, textBytes } from '#client/rows/vectors.js';
 import { dataTypes, type FieldSpec, isVectorName, type VectorTypeName } from '#client/schema/field-spec.js';
 import type {
   Fields,
@@ -200,6 +200,14 @@ export class SearchCalls<F extends Fields, Dynamic extends boolean> extends Quer
 
   #vectors(field: string, vectors: readonly unknown[]): Vectors {
     const { spec, isMember } = this.#searchable(field);
+    if (spec.wordsOf !== undefined) {
+      const value = placeholderGroup(
+        'VarChar',
+        vectors.map((text) => textBytes(field, text)),
+        false,
+      );
+      return { field, input: { $case: 'placeholderGroup', value }, count: vectors.length };
+    }
     const isList = isMember && vectors.every(isListOfVectors);
     const values = vectors.map((vector) =>
       isList

@@ -88,6 +88,25 @@ export class FieldFilter {
     return this.#compared(' =~ ', pattern);
   }
 
+  textMatch(text: string, options: { readonly minimumShouldMatch?: number } = {}): Filter {
+    const least = options.minimumShouldMatch;
+    const option = least === undefined ? '' : `, minimum_should_match=${wholeNumber(least, 'words', 1)}`;
+    return this.#called('text_match', text, option);
+  }
+
+  textMatchFuzzy(text: string, maxEditDistance: number): Filter {
+    const option = `, max_edit_distance=${wholeNumber(maxEditDistance, 'changes', 0)}`;
+    return this.#called('text_match_fuzzy', text, option);
+  }
+
+  phraseMatch(text: string, slop?: number): Filter {
+    return this.#called(
+      'phrase_match',
+      text,
+      slop === undefined ? '' : `, ${wholeNumber(slop, 'places', 0)}`,
+    );
+  }
+
   isNull(): Filter {
     return new Filter([`${this.#operand} is null`], []);
   }
@@ -177,8 +196,9 @@ export class FieldFilter {
     return new Filter([`${this.#operand}${sign}`, ''], [value]);
   }
 
-  #called(name: string, value: FilterValue): Filter {
-    return new Filter([`${name}(${this.#operand}, `, ')'], [value]);
+  /** @param option what stands behind the value, written by this class */
+  #called(name: string, value: FilterValue, option = ''): Filter {
+    return new Filter([`${name}(${this.#operand}, `, `${option})`], [value]);
   }
 
   #containerWord(): string {
@@ -200,10 +220,12 @@ function elementOf(spec: FieldSpec | undefined): object {
   return Object.fromEntries(members);
 }
 
-function thresholdText(count: number): string {
-  if (!Number.isSafeInteger(count) || count < 0)
-    throw ClientError.ofInput(`${count} elements, expected a whole number from 0`);
-  return `, threshold=${count}`;
+const thresholdText = (count: number): string => `, threshold=${wholeNumber(count, 'elements', 0)}`;
+
+/** A number that stands in the text of a filter. */
+function wholeNumber(count: number, what: string, least: number): number {
+  if (Number.isSafeInteger(count) && count >= least) return count;
+  throw ClientError.ofInput(`${count} ${what}, expected a whole number from ${least}`);
 }
 
 function stepText(step: Step): string {

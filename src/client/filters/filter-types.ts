@@ -33,6 +33,15 @@ interface Patterns {
 }
 export interface TextFilter extends OrderedFilter<string>, Patterns {}
 
+/** Words of texts, as the analyzer of the field makes them. */
+export interface TextMatchFilter {
+  /** Any word of the text; `minimumShouldMatch`: so many different ones. */
+  textMatch(text: string, options?: { readonly minimumShouldMatch?: number }): Filter;
+  /** Any word that is at most so many changes (0 to 2) away from a word of the text. */
+  textMatchFuzzy(text: string, maxEditDistance: number): Filter;
+  /** The words of the text in their order; `slop`: by how many places they may be moved in all, 0 when not given. */
+  phraseMatch(text: string, slop?: number): Filter;
+}
 interface Contains<V> {
   contains(value: V): Filter;
   containsAll(values: readonly V[]): Filter;
@@ -94,9 +103,9 @@ interface ByType<T extends Traits> {
   readonly Int64: OrderedFilter<bigint>;
   readonly Float: OrderedFilter<number>;
   readonly Double: OrderedFilter<number>;
-  readonly VarChar: TextFilter;
+  readonly VarChar: TextFilter & TextMatchFilter;
   /** A text without a largest length is not compared. */
-  readonly Text: unknown;
+  readonly Text: TextMatchFilter;
   readonly JSON: JsonFilter;
   readonly Array: ArrayFilter<T['operand']>;
   readonly Timestamptz: OrderedFilter<Date | string>;

@@ -33,6 +33,10 @@ export function batchOfRows(
   for (const [name, { spec }] of Object.entries(declaration.fields)) {
     if (spec.isAutoId === true && rules.withoutAutoKey) continue;
     const values = rows.map((row) => row[name]);
+    if (spec.wordsOf !== undefined) {
+      if (values.some((value) => value !== undefined)) throw madeByServer(name, spec.wordsOf);
+      continue;
+    }
     const missing = values.filter((value) => value === undefined).length;
     if (missing === rows.length && (rules.isPartial || spec.isNullable || spec.defaultValue !== undefined))
       continue;
@@ -109,6 +113,7 @@ export function batchOfColumns(
     const spec = Object.hasOwn(declaration.fields, name) ? declaration.fields[name]?.spec : undefined;
     if (spec === undefined)
       throw ClientError.ofInput(`column "${name}" is no field of ${declaration.name}; name its fields`);
+    if (spec.wordsOf !== undefined) throw madeByServer(name, spec.wordsOf);
     const { field, rowCount } = sentColumn(name, spec, values);
     if (numRows >= 0 && rowCount !== numRows)
       throw ClientError.ofInput(
@@ -120,3 +125,6 @@ export function batchOfColumns(
   checkNotEmpty(declaration, Math.max(0, numRows));
   return { fieldsData, numRows };
 }
+
+const madeByServer = (name: string, input: string): ClientError =>
+  ClientError.ofInput(`field "${name}" has a value, which the server makes of "${input}"; leave it out`);

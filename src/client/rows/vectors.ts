@@ -92,6 +92,23 @@ export function queryBytes(name: string, spec: FieldSpec, value: unknown): Uint8
   return flat && value.length === widthOf(spec) ? bytesView(value) : denseVectors(name, spec, [value]);
 }
 
+const utf8 = new TextEncoder();
+
+/** A text that words are searched by, as a placeholder has it. */
+export function textBytes(name: string, value: unknown): Uint8Array {
+  if (typeof value !== 'string')
+    throw ClientError.ofInput(
+      `field "${name}": ${shownKind(value)}, expected a text, as it is of words`,
+      'search',
+    );
+  if (!value.isWellFormed())
+    throw ClientError.ofInput(
+      `field "${name}": the text has half of a surrogate pair, which UTF-8 cannot hold`,
+      'search',
+    );
+  return utf8.encode(value);
+}
+
 const PAIR_BYTES = 8;
 
 /** Pairs of uint32 index and float32 value in ascending order. The server checks ranges; here only the form is. */
@@ -132,7 +149,7 @@ const VARINT_MORE = 0x80;
 
 /** Placeholder group with one placeholder: what a search sends as its vectors. Written here, as it is three tags around the bytes. */
 export function placeholderGroup(
-  type: VectorTypeName,
+  type: VectorTypeName | 'VarChar',
   values: readonly Uint8Array[],
   isList: boolean,
 ): Uint8Array {

@@ -66,7 +66,20 @@ export function collection<
     throw ClientError.ofInput(
       `collection ${name}: ${keys.length} fields are primary keys, expected one; write int64().primaryKey() or varchar(64).primaryKey()`,
     );
+  checkWords(name, fields);
   return { name, fields, settings, key: key[0], namespaces: checkedMode(name, settings.namespaces) as Mode };
+}
+
+/** @throws ClientError for words of what is no text with an analyzer */
+function checkWords(name: string, fields: Fields): void {
+  for (const [field, { spec }] of Object.entries(fields)) {
+    if (spec.wordsOf === undefined) continue;
+    const source = Object.hasOwn(fields, spec.wordsOf) ? fields[spec.wordsOf]?.spec : undefined;
+    if (source?.params.enable_analyzer !== 'true')
+      throw ClientError.ofInput(
+        `collection ${name}: "${field}" is of the words of "${spec.wordsOf}", expected a text field with an analyzer; write ${spec.wordsOf}: varchar(1000).analyzer()`,
+      );
+  }
 }
 
 /** Programs without types may say anything. @throws ClientError */

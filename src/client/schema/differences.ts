@@ -40,6 +40,7 @@ export function differencesOf(declaration: AnyDeclaration, found: FoundCollectio
   return [
     ...fieldDifferences(declaration, found.schema),
     ...dynamicDifference(declaration, found.schema),
+    ...wordsDifferences(declaration, found.schema),
     ...namespaceDifference(declaration, found),
     ...propertyDifferences(declaration, found.properties),
     ...indexDifferences(declaration, found),
@@ -109,6 +110,54 @@ function fieldDifferences({ fields }: AnyDeclaration, schema: CollectionSchema):
   );
   return [...declared, ...extra];
 }
+
+/** What makes words of texts, and what is made of these. A declaration without an analyzer says nothing about it. */
+function wordsDifferences({ fields }: AnyDeclaration, schema: CollectionSchema): Difference[] {
+  return Object.entries(fields).flatMap(([name, { spec }]): Difference[] => {
+    const there = schema.fields.find((field) => field.name === name);
+    if (there === undefined) return [];
+    const params = Object.fromEntries(there.typeParams.map(({ key, value }) => [key, value]));
+    const made = schema.functions.find(({ outputFieldNames }) => outputFieldNames.includes(name));
+    return [
+      ...wordsDifference(`analyzer of field "${name}"`, analyzerText(spec.params), analyzerText(params)),
+      ...wordsDifference(
+        `function of field "${name}"`,
+        spec.wordsOf && `BM25 of ${spec.wordsOf}`,
+        made === undefined
+          ? 'none'
+          : `${FUNCTIONS[made.type] ?? made.name} of ${made.inputFieldNames.join(', ')}`,
+      ),
+    ];
+  });
+}
+
+const FUNCTIONS: Readonly<Record<number, string>> = { 1: 'BM25', 2: 'embedding', 4: 'MinHash' };
+
+const wordsDifference = (what: string, declared: string | undefined, found = 'none'): Difference[] =>
+  declared === undefined || declared === found
+    ? []
+    : [{ kind: 'changed', what, declared, found, mend: undefined }];
+
+/** @returns undefined: texts have no words */
+function analyzerText(params: Readonly<Record<string, string>>): string | undefined {
+  if (params.enable_analyzer?.toLowerCase() !== 'true') return undefined;
+  if (params.multi_analyzer_params !== undefined) return 'one of several';
+  const text = params.analyzer_params ?? '';
+  const given: unknown = text === '' ? {} : JSON.parse(text);
+  // Without anything it is this one.
+  return inOrder(isEmpty(given) ? { type: 'standard' } : given);
+}
+
+const isEmpty = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+
+/** JSON text with the members of objects in the order of their names. */
+const inOrder = (value: unknown): string =>
+  JSON.stringify(value, (_key, one: unknown) =>
+    typeof one === 'object' && one !== null && !Array.isArray(one)
+      ? Object.fromEntries(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : one,
+  );
 
 function missingField(name: string, spec: FieldSpec): Difference {
   const isStruct = spec.type === 'ArrayOfStruct';

@@ -62,6 +62,11 @@ export interface IndexSpec {
   readonly params?: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** The index of a field, whether it was named or follows from the field. */
+export interface FieldIndexSpec extends Omit<IndexSpec, 'metric'> {
+  readonly metric?: Metric | 'BM25';
+}
+
 export type DefaultValue = boolean | number | bigint | string;
 
 export interface FieldSpec {
@@ -79,7 +84,9 @@ export interface FieldSpec {
   readonly isNullable?: boolean;
   readonly defaultValue?: DefaultValue | undefined;
   readonly description?: string | undefined;
-  readonly index?: IndexSpec | undefined;
+  readonly index?: FieldIndexSpec | undefined;
+  /** Name of the text field of whose words the server makes the values, by BM25. */
+  readonly wordsOf?: string | undefined;
 }
 
 export const isVectorName = (type: TypeName): type is VectorTypeName =>

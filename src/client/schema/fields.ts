@@ -57,6 +57,34 @@ export class KeyField<T extends Traits> extends ScalarField<T> {
   }
 }
 
+/** Texts, which can have an analyzer: what makes words of them. */
+export class TextField<T extends Traits> extends KeyField<T> {
+  /**
+   * Texts have words: filters may ask for them, and `bm25` makes vectors of them.
+   * @param analyzer a built-in type, such as 'english', or parameters as docs/full-text.md lists them; 'standard' when not given
+   */
+  analyzer(analyzer: string | AnalyzerParams = 'standard'): ScalarField<T> {
+    const params = typeof analyzer === 'string' ? { type: analyzer } : analyzer;
+    const words = { enable_analyzer: 'true', enable_match: 'true', analyzer_params: JSON.stringify(params) };
+    return new ScalarField({ ...this.spec, params: { ...this.spec.params, ...words } });
+  }
+}
+
+/** `{ tokenizer: 'standard', filter: ['lowercase', { type: 'stop', stop_words: ['of'] }] }` */
+export type AnalyzerParams = Readonly<Record<string, unknown>>;
+
+/** A sparse vector that the server makes of the words of a text. */
+export class Bm25Field<T extends Traits> extends Field<T> {
+  /** @param spec parameters of BM25, `{ params: { bm25_k1: 1.5, bm25_b: 0.6 } }`; SPARSE_INVERTED_INDEX where it names no type */
+  index(spec: Omit<IndexSpec, 'metric'>): Bm25Field<T> {
+    return new Bm25Field({ ...this.spec, index: { ...this.spec.index, ...spec } });
+  }
+
+  describe(description: string): Bm25Field<T> {
+    return new Bm25Field({ ...this.spec, description });
+  }
+}
+
 export class VectorField<T extends Traits> extends Field<T> {
   nullable(): VectorField<With<T, { isNullable: true; isOptional: true }>> {
     return new VectorField({ ...this.spec, isNullable: true });
@@ -86,11 +114,14 @@ export const float = (): Numbers<'Float', Float32Array> => new ScalarField(plain
 export const double = (): Numbers<'Double', Float64Array> => new ScalarField(plain('Double'));
 
 /** @param maxLength largest length in bytes of UTF-8, up to 65,535 */
-export const varchar = (maxLength: number): KeyField<Plain<'VarChar', string, string, never>> =>
-  new KeyField(plain('VarChar', { max_length: String(maxLength) }));
+export const varchar = (maxLength: number): TextField<Plain<'VarChar', string, string, never>> =>
+  new TextField(plain('VarChar', { max_length: String(maxLength) }));
 
-/** A text without a largest length. */
-export const text = (): ScalarField<Plain<'Text', string, string, never>> => new ScalarField(plain('Text'));
+/** A text without a largest length. It is no key. */
+export const text = (): Omit<
+  TextField<Plain<'Text', string, string, never>>,
+  'primaryKey' | 'autoId' | 'partitionKey'
+> => new TextField(plain('Text'));
 
 /** Any value of JSON. `T` says what it is; nothing checks it. Integers beyond 2^53 are bigint, both ways. */
 export const json = <T = unknown>(): ScalarField<Plain<'JSON', T, T, never>> =>
@@ -158,6 +189,19 @@ export type SparseInput =
   | Readonly<Record<number, number>>;
 export const sparseVector = (): VectorField<Plain<'SparseFloatVector', SparseInput, SparseVector, never>> =>
   new VectorField(plain('SparseFloatVector'));
+
+/**
+ * The words of a text field with an analyzer, as BM25 weighs them: searched by a text, neither written nor read.
+ * @param field name of the text field
+ */
+export const bm25 = (
+  field: string,
+): Bm25Field<With<Plain<'SparseFloatVector', string, never, never>, { isMade: true }>> =>
+  new Bm25Field({
+    ...plain('SparseFloatVector'),
+    wordsOf: field,
+    index: { type: 'SPARSE_INVERTED_INDEX', metric: 'BM25' },
+  });
 
 export type Members = Readonly<Record<string, Field<Traits>>>;
 type StructIn<M extends Members> = { readonly [Name in keyof M]: M[Name][typeof traits]['in'] };

@@ -1,12 +1,27 @@
 // A declaration as the messages of the protocol: the schema that creates the collection, and the parameters of its indexes.
 import type { KeyValuePair } from '#proto/milvus/common.js';
-import type { FieldSchema, StructArrayFieldSchema, ValueField } from '#proto/milvus/schema.js';
+import type {
+  FieldSchema,
+  FunctionSchema,
+  FunctionType,
+  StructArrayFieldSchema,
+  ValueField,
+} from '#proto/milvus/schema.js';
 import type { DeepPartial } from '#rpc/service.js';
 import type { AnyDeclaration } from './collection.js';
-import { type DefaultValue, dataTypes, type FieldSpec, type IndexSpec, isVectorName } from './field-spec.js';
+import {
+  type DefaultValue,
+  dataTypes,
+  type FieldIndexSpec,
+  type FieldSpec,
+  isVectorName,
+} from './field-spec.js';
 
 /** The property that says where rows of a namespace are; `partition_key` where it is not set. */
 export const NAMESPACE_MODE = 'namespace.mode';
+
+/** Its number in the protocol, which is not loaded for it. */
+const BM25 = 1 satisfies FunctionType;
 
 export const pairsOf = (record: Readonly<Record<string, string>>): KeyValuePair[] =>
   Object.entries(record).map(([key, value]) => ({ key, value }));
@@ -38,6 +53,7 @@ export function fieldMessage(name: string, spec: FieldSpec): DeepPartial<FieldSc
     isPartitionKey: spec.isPartitionKey ?? false,
     isClusteringKey: spec.isClusteringKey ?? false,
     nullable: spec.isNullable ?? false,
+    isFunctionOutput: spec.wordsOf !== undefined,
     defaultValue: spec.defaultValue === undefined ? undefined : valueField(spec, spec.defaultValue),
   };
 }
@@ -53,6 +69,13 @@ export function structMessage(name: string, spec: FieldSpec): DeepPartial<Struct
   const description = spec.description ?? '';
   return { name, description, fields, typeParams: pairsOf(capacity), nullable: spec.isNullable ?? false };
 }
+
+const bm25Of = (output: string, input: string): DeepPartial<FunctionSchema> => ({
+  name: `bm25_${output}`,
+  type: BM25,
+  inputFieldNames: [input],
+  outputFieldNames: [output],
+});
 
 const isStruct = (spec: FieldSpec): boolean => spec.type === 'ArrayOfStruct';
 
@@ -75,6 +98,9 @@ export async function schemaBytes({ name, fields, settings }: AnyDeclaration): P
     structArrayFields: specs
       .filter(([, spec]) => isStruct(spec))
       .map(([field, spec]) => structMessage(field, spec)),
+    functions: specs.flatMap(([field, { wordsOf }]) =>
+      wordsOf === undefined ? [] : [bm25Of(field, wordsOf)],
+    ),
   } as Parameters<typeof CollectionSchema.fromPartial>[0]);
   return CollectionSchema.encode(message).finish();
 }
@@ -90,7 +116,7 @@ export async function fieldBytes(name: string, spec: FieldSpec): Promise<Uint8Ar
 export interface DeclaredIndex {
   readonly field: string;
   readonly name: string;
-  readonly spec: IndexSpec;
+  readonly spec: FieldIndexSpec;
   /** Without a vector index nothing is loaded; the server may give it one of its own choice. */
   readonly isVector: boolean;
 }

@@ -16,6 +16,8 @@ type NamesWhere<F extends Fields, Where> = {
 
 export type KeyName<F extends Fields> = NamesWhere<F, { readonly isKey: true }>;
 export type AutoName<F extends Fields> = NamesWhere<F, { readonly isAuto: true }>;
+/** Made by the server of other fields. */
+type MadeName<F extends Fields> = NamesWhere<F, { readonly isMade: true }>;
 type OptionalName<F extends Fields> = NamesWhere<F, { readonly isOptional: true }>;
 /** Vector fields that a search can name: of the collection, and `outer[inner]` of struct arrays. */
 export type VectorName<F extends Fields> = NamesWhere<F, { readonly type: VectorTypeName }>;
@@ -33,7 +35,8 @@ type MemberVectorName<F extends Fields> = {
 export type SearchableName<F extends Fields> = VectorName<F> | MemberVectorName<F>;
 /** What reads may name among their output fields. */
 export type OutputName<F extends Fields, Dynamic extends boolean> =
-  | Name<F>
+  | PlainName<F>
+  | Exclude<VectorName<F>, MadeName<F>>
   | (Dynamic extends true ? string : never);
 
 /** Type of the primary key. */
@@ -54,17 +57,21 @@ export type DynamicKeys<Dynamic extends boolean> = Dynamic extends true
 
 /** A row to insert. */
 export type InsertRow<F extends Fields, Dynamic extends boolean = false> = Flat<
-  Written<F, Exclude<Name<F>, AutoName<F>>> & { readonly [Key in AutoName<F>]?: never }
+  Written<F, Exclude<Name<F>, AutoName<F> | MadeName<F>>> & {
+    readonly [Key in AutoName<F> | MadeName<F>]?: never;
+  }
 > &
   DynamicKeys<Dynamic>;
 /** A row to upsert: the key is there even where the server gives it. */
-export type UpsertRow<F extends Fields, Dynamic extends boolean = false> = Flat<Written<F, Name<F>>> &
+export type UpsertRow<F extends Fields, Dynamic extends boolean = false> = Flat<
+  Written<F, Exclude<Name<F>, MadeName<F>>> & { readonly [Key in MadeName<F>]?: never }
+> &
   DynamicKeys<Dynamic>;
 /** A row to update: its key, and what changes. */
 export type UpdateRow<F extends Fields, Dynamic extends boolean = false> = Flat<
   { readonly [Name in KeyName<F>]: ValueIn<F[Name]> } & {
-    readonly [Key in Exclude<Name<F>, KeyName<F>>]?: ValueIn<F[Key]> | undefined;
-  }
+    readonly [Key in Exclude<Name<F>, KeyName<F> | MadeName<F>>]?: ValueIn<F[Key]> | undefined;
+  } & { readonly [Key in MadeName<F>]?: never }
 > &
   DynamicKeys<Dynamic>;
 
@@ -72,11 +79,11 @@ type ColumnIn<F> = TraitsOf<F>['packed'] | readonly ValueIn<F>[];
 /** A batch by columns: all values of a field in one typed array, or a list. */
 export type InsertColumns<F extends Fields> = Flat<
   {
-    readonly [Key in Exclude<Name<F>, AutoName<F> | OptionalName<F>>]: ColumnIn<F[Key]>;
+    readonly [Key in Exclude<Name<F>, AutoName<F> | MadeName<F> | OptionalName<F>>]: ColumnIn<F[Key]>;
   } & { readonly [Key in Exclude<OptionalName<F>, AutoName<F>>]?: ColumnIn<F[Key]> | undefined }
 >;
 export type UpsertColumns<F extends Fields> = Flat<
-  { readonly [Key in Exclude<Name<F>, OptionalName<F>>]: ColumnIn<F[Key]> } & {
+  { readonly [Key in Exclude<Name<F>, MadeName<F> | OptionalName<F>>]: ColumnIn<F[Key]> } & {
     readonly [Key in OptionalName<F>]?: ColumnIn<F[Key]> | undefined;
   }
 >;

@@ -18,6 +18,8 @@ export interface Traits {
   readonly isKey: boolean;
   /** The server gives the values. */
   readonly isAuto: boolean;
+  /** The server makes the values of another field: they are neither written nor read. */
+  readonly isMade: boolean;
 }
 
 /** Traits with some of them changed. */
@@ -36,6 +38,7 @@ export interface Plain<Type extends TypeName, In, Out, Packed, Operand = In> {
   readonly isOptional: false;
   readonly isKey: false;
   readonly isAuto: false;
+  readonly isMade: false;
 }
 
 /** Indexes of what matters, values of what is compared: see `Field`. */
