@@ -26,8 +26,15 @@ export class Kernel<Exports> {
     return exports;
   }
 
+  /** Not by `WebAssembly.validate`, which waits for other threads: compiling looks at each function when it is called first. */
   #compile(): WebAssembly.Module {
-    const relaxed = this.#relaxedBase64 === undefined ? undefined : bytesOf(this.#relaxedBase64);
-    return new WebAssembly.Module(relaxed && WebAssembly.validate(relaxed) ? relaxed : bytesOf(this.#base64));
+    if (this.#relaxedBase64 !== undefined) {
+      try {
+        return new WebAssembly.Module(bytesOf(this.#relaxedBase64));
+      } catch {
+        // An engine without relaxed SIMD.
+      }
+    }
+    return new WebAssembly.Module(bytesOf(this.#base64));
   }
 }

@@ -25,5 +25,4 @@ declare namespace WebAssembly {
     module: Module,
     imports?: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
   ): Promise<Instance>;
-  function validate(bytes: BufferSource): boolean;
 }

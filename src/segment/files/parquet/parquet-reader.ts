@@ -26,6 +26,7 @@ import {
   type FixedPages,
   fixedPageLead,
   fixedPageRows,
+  PAGE_ALIGNMENT,
   VERSION,
   VERSION_NOTE,
 } from './parquet-writer.js';
@@ -237,6 +238,8 @@ export interface FixedRun {
 
 function runsOf(footer: Footer, path: readonly string[], pages: FixedPages): FixedRun[] | undefined {
   const runs: FixedRun[] = [];
+  // Nearly all pages have as many rows and begin at as much more than a multiple of the alignment.
+  const leads = new Map<string, Uint8Array>();
   for (const group of footer.row_groups) {
     const meta = group.columns.find((chunk) => isPath(chunk.meta_data?.path_in_schema, path))?.meta_data;
     if (meta?.codec !== 'UNCOMPRESSED') return undefined;
@@ -244,7 +247,9 @@ function runsOf(footer: Footer, path: readonly string[], pages: FixedPages): Fix
     let offset = begin;
     for (let left = count(group.num_rows, 0xffffffff); left > 0; ) {
       const rows = fixedPageRows(pages.width, left);
-      const lead = fixedPageLead(offset, pages, rows);
+      const alike = `${rows} ${offset % PAGE_ALIGNMENT}`;
+      const lead = leads.get(alike) ?? fixedPageLead(offset, pages, rows);
+      leads.set(alike, lead);
       const valuesBytes = rows * pages.width;
       runs.push({ rows, offset, lead, valuesBytes });
       offset += lead.length + valuesBytes;

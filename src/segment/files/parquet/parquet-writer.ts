@@ -35,6 +35,8 @@ export const VERSION = 2;
 const PAGE_BYTES = 1 << 20;
 /** A page of short values ends here, so that a writer's pause between row groups stays short. */
 const PAGE_ROWS_MAX = 65_536;
+/** Where values of large pages begin: engines copy bytes into shared memory one by one when they lie at another address. A power of two. */
+export const PAGE_ALIGNMENT = 8;
 const NO_BYTES = new Uint8Array(0);
 
 type Chunk = ParquetWriter['row_groups'][number]['columns'][number];
@@ -52,7 +54,10 @@ export interface FixedPages {
   readonly width: number;
 }
 
-/** What lies before the values of an uncompressed page of such a column that begins at an offset of the file: its header and its levels. */
+/**
+ * What lies before the values of an uncompressed page of such a column that begins at an offset of the file: its header and its levels. The same for
+ * all offsets that are as far behind a multiple of the alignment.
+ */
 export function fixedPageLead(
   offset: number,
   { shape, isOptional, width }: FixedPages,
@@ -217,20 +222,20 @@ function pageHeader(levels: Levels, page: PageFacts): PageHeader {
   };
 }
 
-/**
- * Levels after which the values begin at a multiple of 8 in the file, where the page is large enough: engines copy bytes into shared memory
- * one by one when they lie at any other address.
- */
+/** Levels after which the values begin where they should in the file, where the page is large enough. */
 function aligned(offset: number, levels: Levels, page: PageFacts): Levels {
   const missing = (tried: Levels): number => {
     const header = new ByteWriter(64);
     writePageHeader(header, pageHeader(tried, page));
-    return -(offset + header.offset + levelBytes(tried)) & 7;
+    return -(offset + header.offset + levelBytes(tried)) & (PAGE_ALIGNMENT - 1);
   };
   let tried = levels;
   // A longer level can make a number in the header longer, so the first try may miss.
   for (let tries = 0, bytes = missing(levels); tries < 3 && bytes > 0; tries++) {
-    tried = lengthened(levels, (bytes + (tries === 0 ? 0 : levelBytes(tried) - levelBytes(levels))) & 7);
+    tried = lengthened(
+      levels,
+      (bytes + (tries === 0 ? 0 : levelBytes(tried) - levelBytes(levels))) & (PAGE_ALIGNMENT - 1),
+    );
     bytes = missing(tried);
   }
   return tried;
