@@ -3,6 +3,7 @@
 // that begins with more hits of one score than it holds ends among these, where every client that it may be for goes on rightly from there
 // (`iterator-token.ts`), and else has all of them.
 
+import { scoreBehind } from '#index/block/score-behind.js';
 import { type Key, keyAt } from '#model/columns/column.js';
 import { TOP_K_MAX } from '#model/params/search-params.js';
 import { isStringType } from '#model/schema/data-type.js';
@@ -20,7 +21,6 @@ import {
   type StartedPage,
   startOfPage,
 } from './iterator-token.js';
-import { scoreBehind } from './score-behind.js';
 import { allOfScore, canNarrow, type FindParts, firstOfScore, TIED_PAGE_MAX, withTopK } from './tied-hits.js';
 
 /** The search of one page, as if it were the first. */

@@ -2,6 +2,7 @@
 // batches, every hit comes once and in order. The pages are those of `find-page.ts`, over a sorted list.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { scoreBehind } from '#index/block/score-behind.js';
 import {
   endOfPage,
   type IteratorToken,
@@ -11,7 +12,6 @@ import {
   startOfPage,
   tokenText,
 } from './iterator-token.js';
-import { scoreBehind } from './score-behind.js';
 
 const ID = '01234567-89ab-4def-8123-456789abcdef';
 

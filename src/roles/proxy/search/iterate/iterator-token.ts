@@ -3,8 +3,8 @@
 // page, and only the bound is that of the last. Which kind a client is shows at its third page. Until then a bound that no page can have, a float
 // just before the score that the second page begins with, says how far a client has come that keeps its token.
 import { ElanusError } from '#base/errors.js';
+import { scoreBefore } from '#index/block/score-behind.js';
 import type { Key } from '#model/columns/column.js';
-import { scoreBefore } from './score-behind.js';
 
 /** Where a page ended. */
 export interface PageEnd {

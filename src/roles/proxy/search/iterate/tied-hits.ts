@@ -2,6 +2,7 @@
 // promise, so the first of them are looked for in rounds over ranges of keys, each of which ends before the one of the round before.
 import { bytesView } from '#base/bytes.js';
 import { ElanusError } from '#base/errors.js';
+import { scoreBehind } from '#index/block/score-behind.js';
 import { RESULT_ENTRIES_MAX } from '#model/answer-bounds.js';
 import { type Key, keyAt } from '#model/columns/column.js';
 import { compareKeys } from '#model/columns/row-key.js';
@@ -17,7 +18,6 @@ import type { Found } from '#roles/proxy/search/ranked.js';
 import type { CheckedSearch } from '#roles/proxy/search/search-request.js';
 import type { Hits } from '#segment/search/hits.js';
 import { appendHits, pageOfHits, pickHits } from '#segment/search/merge-hits.js';
-import { scoreBehind } from './score-behind.js';
 
 /** What a search runs with. */
 export interface FindParts {
