@@ -131,12 +131,12 @@ function narrowInts(field: FieldSchema, values: Int32Array, row: number): Uint8A
   return new Uint8Array(out.buffer);
 }
 
-/** @throws invalid_parameter with Milvus's text */
+/** @param row negative: whoever catches the error says where it is. @throws invalid_parameter with Milvus's text */
 export function checkCapacity(field: FieldSchema, length: number, row: number): void {
   const max = maxCapacityOf(field);
   if (length <= max) return;
   refuse(
-    `the length (${length}) of ${row}th array exceeds max capacity (${max}): array length exceeds max capacity, field ${field.name}`,
+    `the length (${length}) of ${row < 0 ? 'the' : `${row}th`} array exceeds max capacity (${max}): array length exceeds max capacity, field ${field.name}`,
   );
 }
 

@@ -15,12 +15,15 @@ export class DamagedFile extends Error {
 export const fileMissing = (key: string): ElanusError =>
   fileFailed(key, 'not found in the object store, expected it to be there before the import; upload it');
 
+/** What checks of values throw. */
+const ofValues: ReadonlySet<string> = new Set(['import_failed', 'invalid_parameter']);
+
 /** Says where in the files an error of `run` is. @param row from 1; of several rows the first */
 export function atRow<T>(key: string, row: number, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (!(error instanceof ElanusError) || error.key !== 'import_failed') throw error;
+    if (!(error instanceof ElanusError) || !ofValues.has(error.key)) throw error;
     const place = error instanceof NotFiniteError ? row + error.row : row;
     throw new ElanusError('import_failed', `file ${quoted(key)} row ${place}: ${error.message}`, {
       cause: error,

@@ -84,3 +84,8 @@ w(table(nulls),"null-vectors",data_page_size=200,write_batch_size=5,use_dictiona
 w(table(lists,{"when":pa.array([1735689600000000+i for i in range(n)],type=pa.timestamp("us","UTC")),
    "clips":pa.array([[{"label":f"a{j}","n":j} for j in range(i%3)] for i in range(n)],type=pa.list_(pa.struct([("label",pa.string()),("n",pa.int32())]))),
    "extra":pa.array([None if i%2 else i for i in range(n)])}),"nested")
+# Structs without a null have pages without levels.
+three=lambda **columns: pa.table({"id":pa.array([1,2,3]),"v":lists[:3],"name":pa.array(["a","b","c"]),**columns})
+w(three(doc=pa.array([{"a":1,"b":{"c":"x"}},{"a":2,"b":{"c":"y"}},{"a":3,"b":{"c":"z"}}]),
+   extra=pa.array([{"k":i} for i in range(3)]),some=pa.array([{"k":1},None,{"k":None}])),"structs")
+w(three().slice(0,0),"empty")

@@ -232,6 +232,17 @@ describe('forms of Parquet', () => {
     expect(rows[3]).toMatchObject({ when: micros.toString('hex') });
   });
 
+  it('has structs, as JSON and as dynamic keys, and may have no rows', async () => {
+    const schema = schemaOf({ ...plain, doc: { dataType: DataType.JSON } });
+    const rest = (doc: string, meta: string) => expect.objectContaining({ doc, $meta: meta });
+    expect((await form('structs', schema)).rows).toEqual([
+      rest('{"a":1,"b":{"c":"x"}}', '{"extra":{"k":0},"some":{"k":1}}'),
+      rest('{"a":2,"b":{"c":"y"}}', '{"extra":{"k":1}}'),
+      rest('{"a":3,"b":{"c":"z"}}', '{"extra":{"k":2},"some":{"k":null}}'),
+    ]);
+    expect((await form('empty')).rows).toEqual([]);
+  });
+
   it.each([
     [
       'another dim',
@@ -286,6 +297,15 @@ describe('CSV', () => {
     rowsOf({ 'f.csv': utf8Bytes(text) }, { schema, ...given });
   const names = async (text: string, given: Options = {}) =>
     (await csv(text, given)).rows.map(({ name }) => name && Buffer.from(name, 'hex').toString());
+
+  it('says where a list has too many elements', async () => {
+    const nums = { dataType: DataType.Array, elementType: DataType.Int64 };
+    const text = 'id,nums\n1,"[1]"\n2,"[1,2,3,4,5,6,7,8,9]"\n';
+    const lists = schemaOf({ id: fields.id, nums }, false);
+    await expect(rowsOf({ 'f.csv': utf8Bytes(text) }, { schema: lists })).rejects.toThrow(
+      /^file "f.csv" row 2: the length \(9\) of the array exceeds max capacity \(8\)/,
+    );
+  });
 
   it('knows quotes, line ends inside them, another separator and another text for null', async () => {
     const text = 'id,name,v\r\n1,"a ""b"",\r\nc","[1,2]"\r\n2,,"[3,4]"\r\n\r\n3,plain,"[5,6]"';

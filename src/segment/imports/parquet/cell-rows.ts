@@ -16,12 +16,18 @@ export interface CellLeaf {
 class LeafRows {
   readonly #leaf: CellLeaf;
   readonly #isFlat: boolean;
+  /** A group above it may be null, so that values have a depth. */
+  readonly #isInOptional: boolean;
+  readonly #maxDefinition: number;
   #rows: unknown[] = [];
   #isAtEnd = false;
 
   constructor(leaf: CellLeaf) {
     this.#leaf = leaf;
-    this.#isFlat = leaf.path.every(({ element }) => element.repetition_type !== 'REPEATED');
+    const types = leaf.path.slice(1).map(({ element }) => element.repetition_type);
+    this.#isFlat = !types.includes('REPEATED');
+    this.#isInOptional = types.slice(0, -1).includes('OPTIONAL');
+    this.#maxDefinition = types.filter((type) => type !== 'REQUIRED').length;
   }
 
   get path(): string {
@@ -51,14 +57,15 @@ class LeafRows {
       return;
     }
     const found = values.of(source, page);
-    if (page.repetition === undefined && page.definition === undefined) {
+    if (page.repetition === undefined && page.definition === undefined && !this.#isInOptional) {
       for (const value of found) this.#rows.push(value);
       return;
     }
     if (page.entries === 0) return;
     if (page.repetition !== undefined && page.repetition[0] !== 0 && this.#rows.length === 0)
       throw new DamagedFile(`column ${this.path} begins within a row`);
-    const definition = page.definition && Array.from(page.definition);
+    // A page without nulls comes without levels.
+    const definition = Array.from(page.definition ?? new Uint8Array(page.entries).fill(this.#maxDefinition));
     assembleLists(this.#rows, definition, Array.from(page.repetition ?? []), found, [...path]);
   }
 }

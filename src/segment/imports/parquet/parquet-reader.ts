@@ -47,7 +47,8 @@ export async function* readParquet(
     let row = 1;
     for (const group of open.metadata.row_groups) {
       const rows = count(group.num_rows, ROWS_MAX);
-      yield* groupRows(open, group, row);
+      // Some tools give a table without rows columns that have no pages.
+      if (rows > 0) yield* groupRows(open, group, row);
       row += rows;
     }
   });
