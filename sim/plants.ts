@@ -29,7 +29,7 @@ export const plants = {
   ),
   'score-out-of-range': plant(
     'scores leave the range of their metric by a rounding step',
-    edit('segment/search/search-segments.js', 'moveIntoRange(this.#metric, found.scores);', ''),
+    edit('segment/search/equal-scores.js', 'moveIntoRange(search.metric, found.scores);', ''),
   ),
   'second-neighbour-missing': plant(
     'a merge leaves the second nearest out',

@@ -30,6 +30,8 @@ export interface SpanPage extends KeySpan {
 const PASSES_MAX = 8;
 /** Rows between two looks at the clock. */
 const ROWS_BETWEEN_LOOKS = 8192;
+/** Rows that are looked at in one call for whether their keys rise, well below a millisecond. */
+const RISING_AT_ONCE = 16_384;
 
 export class OrderedRows {
   readonly #keys: ColumnStore;
@@ -37,6 +39,9 @@ export class OrderedRows {
   /** Rows [0, length) of the segment in key order; rows that came since are in none. */
   #sorted: Uint32Array | undefined;
   #passes = 0;
+  /** The keys of the first so many rows rise, and whether all do as far as they were looked at. */
+  #risingRows = 0;
+  #isRising = true;
 
   constructor(keys: ColumnStore, versions: RowVersions) {
     this.#keys = keys;
@@ -45,6 +50,26 @@ export class OrderedRows {
 
   get bytes(): number {
     return this.#sorted?.byteLength ?? 0;
+  }
+
+  /**
+   * Whether rows are known to be in the order of their keys. Of many rows that came at once some are looked at in each call, and until all
+   * were they are not known to be.
+   */
+  get isRising(): boolean {
+    const { rowCount } = this.#versions;
+    const end = Math.min(rowCount, this.#risingRows + RISING_AT_ONCE);
+    while (this.#isRising && this.#risingRows < end) {
+      const row = this.#risingRows;
+      if (row > 0 && this.#keys.compareRows(row - 1, row) > 0) this.#isRising = false;
+      else this.#risingRows++;
+    }
+    return this.#isRising && this.#risingRows >= rowCount;
+  }
+
+  /** Rows of the segment in the order of their keys; those that come meanwhile are not among them. Not to be written to. @throws cancelled, deadline_exceeded */
+  all(pace: Pace): Promise<Uint32Array> {
+    return this.#sortedRows(this.#versions.rowCount, pace);
   }
 
   /** At most `limit` visible rows with the smallest keys after `afterKey`, in key order; only of `filterRows` when given. */

@@ -72,6 +72,8 @@ export interface RowFilter {
   readonly passing?: PassingBits;
   /** Rows that do not count whatever the filter says: their key has a newer row elsewhere. */
   readonly supersededRows?: Uint32Array;
+  /** Ascending: of the rows that count, only these are looked at. */
+  readonly among?: Uint32Array;
 }
 
 interface NullRows {
@@ -100,8 +102,10 @@ export class ExcludedRowsOf {
   }
 
   at(readTs: ReadTime, filter: RowFilter): ExcludedRows {
+    const { supersededRows, among } = filter;
     const excluded = this.#at(readTs, filter);
-    return filter.supersededRows === undefined ? excluded : this.#without(excluded, filter.supersededRows);
+    const left = supersededRows === undefined ? excluded : this.#without(excluded, supersededRows);
+    return among === undefined ? left : this.#among(left, among);
   }
 
   #at(readTs: ReadTime, { filterRows, negated = false, passing }: RowFilter): ExcludedRows {
@@ -183,6 +187,14 @@ export class ExcludedRowsOf {
     for (const row of superseded) if (row < this.#versions.rowCount) setBit(bits, row);
     const left = rows?.filter((row) => !hasBitAt(bits, row));
     return left === undefined ? this.#count(bits) : { bits, passing: left.length, rows: left };
+  }
+
+  #among({ bits: before }: ExcludedRows, among: Uint32Array): ExcludedRows {
+    const { rowCount } = this.#versions;
+    const rows = among.filter((row) => row < rowCount && (before === undefined || !hasBitAt(before, row)));
+    const bits = new Uint8Array(bytesForBits(rowCount)).fill(0xff);
+    for (const row of rows) clearBit(bits, row);
+    return { bits, passing: rows.length, rows };
   }
 
   /** In shared memory: threads get it as it is, not a copy each. */

@@ -52,6 +52,8 @@ export interface SegmentSearch {
   readonly passingElements?: PassingBits;
   /** Rows that do not count whatever the filter says. */
   readonly supersededRows?: Uint32Array;
+  /** Ascending: of the rows that count, only these are looked at. */
+  readonly among?: Uint32Array;
 }
 
 export const emptyHits = (queryCount: number, k: number): SegmentHits => ({

@@ -6,7 +6,7 @@ import { briefInt64s } from '#base/brief-arrays.js';
 import { ElanusError } from '#base/errors.js';
 import { type ReadTime, readTimeOf } from '#base/read-time.js';
 import type { PredicateFilter } from '#expr/typed.js';
-import { boundsOnComputed, moveIntoRange } from '#index/block/score-range.js';
+import { boundsOnComputed } from '#index/block/score-range.js';
 import { sparseQueryBegins } from '#index/sparse/sparse-query.js';
 import type { Key } from '#model/columns/column.js';
 import { vectorWidth } from '#model/columns/dense-vector.js';
@@ -29,10 +29,10 @@ import { sentPredicate } from '#segment/sent-filter.js';
 import { type AskedParams, askedParams } from './asked-params.js';
 import { bestHits, type FoundIn } from './best-hits.js';
 import { ELEMENT_KEYS, elementKeys, withRowKeys } from './element-keys.js';
+import { type Queries, searchByKey } from './equal-scores.js';
 import { type Hits, type KeyField, uint32sOf } from './hits.js';
 import { appendHits, mergeHits, mergeHitsPaced } from './merge-hits.js';
 import { hooksOf, isObserved, type SearchHooks, type SearchOptions } from './search-hooks.js';
-import { searchSegment } from './segment-search.js';
 import { isLeftShort, nextK, SupersededRows, supersededBy, withoutHits } from './superseded-rows.js';
 
 export interface SearchCall {
@@ -71,8 +71,6 @@ export async function searchSegments(
   }
   return appendHits(groups, search.keyField);
 }
-
-type Queries = Pick<SegmentSearch, 'queries' | 'sparseQueries' | 'lists'>;
 
 class SegmentsSearch {
   readonly keyField: KeyField;
@@ -146,7 +144,7 @@ class SegmentsSearch {
     const [only] = this.#searched;
     // Where one segment is all there is, no other has a newer row of a key.
     if (only !== undefined && this.#all.length === 1) {
-      const found = await this.#searchOne(only, this.#queries(begin, end), topK, options);
+      const found = await this.#searchOne(only, [begin, end], topK, options);
       const merged = merge([hitsOf(found, this.#rowKeys.fieldId)]);
       return merged instanceof Promise ? await merged : merged;
     }
@@ -173,16 +171,15 @@ class SegmentsSearch {
   }
 
   #searchAll(begin: number, end: number, k: number, options: SearchOptions): Promise<readonly FoundIn[]> {
-    const queries = this.#queries(begin, end);
     const [only] = this.#searched;
     if (only !== undefined && this.#searched.length === 1)
-      return this.#searchOne(only, queries, k, options).then((found) => [found]);
-    return Promise.all(this.#searched.map((segment) => this.#searchOne(segment, queries, k, options)));
+      return this.#searchOne(only, [begin, end], k, options).then((found) => [found]);
+    return Promise.all(this.#searched.map((segment) => this.#searchOne(segment, [begin, end], k, options)));
   }
 
   async #searchOne(
     segment: ReadableSegment,
-    queries: Queries,
+    [begin, end]: readonly [number, number],
     k: number,
     options: SearchOptions,
   ): Promise<FoundIn> {
@@ -196,7 +193,7 @@ class SegmentsSearch {
       k,
       exact: this.#request.exact,
       readTs,
-      ...queries,
+      ...this.#queries(begin, end),
       ...this.#bounds,
     };
     if (this.#request.bm25 !== undefined) search.bm25 = this.#request.bm25;
@@ -212,8 +209,10 @@ class SegmentsSearch {
     const lists = elements && this.keyField === ELEMENT_KEYS ? data.vectorLists(fieldId) : undefined;
     if (elements !== undefined && lists !== undefined)
       search.passingElements = await passingElements(data, lists, elements, this.#call.pace);
-    const found = await searchSegment(data, search, this.#call.signal, this.#hooks(segment, options));
-    if (this.#lists === undefined) moveIntoRange(this.#metric, found.scores);
+    const found = await searchByKey({
+      ...{ data, search, queryAt: (query) => this.#queries(begin + query, begin + query + 1) },
+      ...{ hooks: this.#hooks(segment, options), signal: this.#call.signal, pace: this.#call.pace },
+    });
     if (this.#boosts === undefined) return { segment, found };
     const place = { segment, readTs, isLargerBetter: isLargerBetter(this.#metric), pace: this.#call.pace };
     return { segment, found: await boostedHits(found, this.#boosts, place) };
