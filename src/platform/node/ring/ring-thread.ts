@@ -1,5 +1,6 @@
 // A compute thread's side of the ring: while tasks keep coming it stays awake and takes the oldest that is offered, one after another.
 import { FlatBytes, FlatObjects } from './flat-values.js';
+import { LookTime } from './look-time.js';
 import * as ring from './ring-words.js';
 
 /** A frame as the thread has it. */
@@ -23,9 +24,7 @@ export interface RingThreadParts {
   failed(slot: number, thrown: unknown): void;
 }
 
-/** So long it looks again and again: to be woken takes as long, and callers side by side bring the next task sooner. */
-const AWAKE_MS = 0.06;
-/** Then it waits; only then does it go back to its event loop, from where a message has to fetch it. */
+/** So long it waits for the bell; only then does it go back to its event loop, from where a message has to fetch it. */
 const WAIT_MS = 20;
 /** The most without a turn of its event loop, which has timers, too. */
 const STAY_MS = 10;
@@ -43,6 +42,7 @@ export class RingThread {
   readonly #frames = new Map<number, ThreadFrame>();
   readonly #thread: number;
   readonly #parts: RingThreadParts;
+  readonly #lookTime = new LookTime();
   /** Messages that were read. */
   #read = 0;
   #isComing = false;
@@ -79,6 +79,7 @@ export class RingThread {
     this.#place(ring.AWAKE);
     const came = this.#parts.now();
     let last = came;
+    let lookMs = this.#lookTime.next();
     for (;;) {
       // Before anything is looked at: what comes behind the look has changed it.
       const bell = Atomics.load(words, ring.BELL);
@@ -86,10 +87,18 @@ export class RingThread {
       const ran = this.#runOldest();
       const now = this.#parts.now();
       if (now - came > STAY_MS) return true;
-      if (ran) last = now;
-      else if (now - last < AWAKE_MS) pause?.();
-      else if (this.#isWoken(bell)) last = this.#parts.now();
-      else break;
+      if (ran) {
+        this.#lookTime.ended(true);
+        last = now;
+        lookMs = this.#lookTime.next();
+      } else if (now - last < lookMs) {
+        this.#lookTime.looking();
+        pause?.();
+      } else {
+        this.#lookTime.ended(false);
+        if (!this.#isWoken(bell)) break;
+        last = this.#parts.now();
+      }
     }
     this.#place(ring.AWAY);
     // Whoever offered before that has seen a thread that waits.
