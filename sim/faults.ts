@@ -4,6 +4,7 @@
 import { nextBelow, nextFloat, type Random } from '#base/random.js';
 import type { SimulatedCluster } from '#platform/memory/memory-platform.js';
 import { type Host, hosts, type SimProcess } from './cluster.js';
+import { diskKinds } from './faulty-platform.js';
 import type { Trace } from './trace.js';
 
 export interface FaultParts {
@@ -195,12 +196,14 @@ export class Faults {
     this.#later(forMs * 2, () => this.#healLink(from, to));
   }
 
+  /** One disk for all files, or one of several. */
   #fillDisks(forMs: number): void {
     const { processes, trace } = this.#parts;
-    trace.add('faults', 'full-disk');
-    for (const name of hosts) processes[name].troubles.isDiskFull = true;
+    const kinds = this.#some([diskKinds, diskKinds, ...diskKinds.map((kind) => [kind])]);
+    trace.add('faults', 'full-disk', { kinds: kinds.join() });
+    for (const name of hosts) processes[name].troubles.fullDisks = new Set(kinds);
     this.#later(forMs, () => {
-      for (const name of hosts) processes[name].troubles.isDiskFull = false;
+      for (const name of hosts) processes[name].troubles.fullDisks = new Set();
     });
   }
 

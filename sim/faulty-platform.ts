@@ -23,13 +23,17 @@ export interface StoreTrouble {
 
 const NO_TROUBLE: StoreTrouble = { refused: 0, lost: 0, delayMs: 0 };
 
+export const diskKinds = ['objects', 'meta', 'files'] as const;
+export type DiskKind = (typeof diskKinds)[number];
+
 export class Troubles {
   objects: StoreTrouble = NO_TROUBLE;
   meta: StoreTrouble = NO_TROUBLE;
   readDelayMs = 0;
   /** Share of allocations that are refused. */
   noMemory = 0;
-  isDiskFull = false;
+  /** Disks, of which each kind of file may have its own, that have no space left. */
+  fullDisks: ReadonlySet<DiskKind> = new Set();
   /** Share of changes of files that fail. */
   diskErrors = 0;
   /** The next sync fails, and this becomes of the pages. */
@@ -41,7 +45,7 @@ export class Troubles {
     this.meta = NO_TROUBLE;
     this.readDelayMs = 0;
     this.noMemory = 0;
-    this.isDiskFull = false;
+    this.fullDisks = new Set();
     this.diskErrors = 0;
   }
 }
@@ -98,8 +102,8 @@ export function faultyPlatform<P extends Platform>(platform: P, troubles: Troubl
       throw new ElanusError('io_failed', `${what}: injected fault, no answer in time; try again`);
     return value;
   }
-  const full = (what: string): void => {
-    if (troubles.isDiskFull)
+  const full = (what: string, kind: DiskKind): void => {
+    if (troubles.fullDisks.has(kind))
       throw new ElanusError('io_failed', `${what}: injected fault: no space left on device; make room`);
   };
   const { objectStore, metaStore, workers } = platform;
@@ -110,7 +114,7 @@ export function faultyPlatform<P extends Platform>(platform: P, troubles: Troubl
   const faultyObjects: ObjectStore = {
     put: (key, parts, options) =>
       objects(`put ${key}`, true, async () => {
-        full(`put ${key}`);
+        full(`put ${key}`, 'objects');
         return objectStore.put(key, parts, options);
       }),
     get: (key) => objects(`get ${key}`, false, () => objectStore.get(key)),
@@ -127,7 +131,7 @@ export function faultyPlatform<P extends Platform>(platform: P, troubles: Troubl
     range: (prefix) => meta(`range ${prefix}`, false, () => metaStore.range(prefix)),
     transact: (compares, operations) =>
       meta('transact', true, async () => {
-        full('transact');
+        full('transact', 'meta');
         return metaStore.transact(compares, operations);
       }),
     watch: (prefix, onEvent) => metaStore.watch(prefix, onEvent),
@@ -161,7 +165,7 @@ export function troubleDisk(
     if (troubles.readDelayMs > 0) await world.timers.sleep(nextFloat(random) * troubles.readDelayMs);
   };
   disk.fault = (operation, _path, bytes) => {
-    if (troubles.isDiskFull && (operation === 'write' || operation === 'append'))
+    if (troubles.fullDisks.has('files') && (operation === 'write' || operation === 'append'))
       return { code: 'ENOSPC', keptBytes: Math.floor(nextFloat(random) * bytes) };
     if (operation === 'sync' && troubles.nextSync !== undefined) {
       const pages = troubles.nextSync;
