@@ -1,5 +1,5 @@
 // Faults of what comes late, put back on purpose: files that nobody names yet or any more, builds whose index is gone, writes that go again.
-import { edit, plant } from './plant.js';
+import { edit, plant, plantFor } from './plant.js';
 
 export const latePlants = {
   // Two guards: files go at the second look, and what was removed is looked for before it is named.
@@ -29,6 +29,15 @@ export const latePlants = {
   'committing-unnamed': plant(
     'files of an import go as orphans between its commit and its end',
     edit('roles/data-coord/orphans.js', "if (job.state === 'committing')", 'if (false)'),
+  ),
+  'stopped-for-good': plantFor(
+    'short-of-memory',
+    'a shard for whose rows there was no memory at a start stays stopped',
+    edit(
+      'roles/streaming-node/shard-set.js',
+      'this.#rebuilds.rebuilt(one.shard.channel, one.shard.failure);',
+      ';',
+    ),
   ),
   'writes-forgotten': plant(
     'an owner does not know the writes that are in its log, and carries them out again',

@@ -1,5 +1,5 @@
-// What comes late: files that nobody names for long while they are written, a build that ends after its index was dropped, and writes that go again
-// because their answer never came.
+// What comes late: files that nobody names for long while they are written, a build that ends after its index was dropped, writes that go again
+// because their answer never came, and memory that comes after a start.
 import { ElanusError } from '#base/errors.js';
 import { nextFloat } from '#base/random.js';
 import type { ScenarioParts, UntilReady } from './scenarios.js';
@@ -104,4 +104,23 @@ export async function deletedByFilter(
     await untilReady(() => workload.count(model));
     processes.stream.exorcise();
   }
+}
+
+/** The owner starts without memory for what grows. It comes back a while later, and all rows with it. */
+export async function shortOfMemory(
+  { workload, processes, timers, random }: ScenarioParts,
+  { model }: SimCollection,
+  untilReady: UntilReady,
+): Promise<void> {
+  await untilReady(() => workload.flush(model));
+  for (let writes = 0; writes < 3; writes++) await untilReady(() => workload.insert(model, writes));
+  await workload.delete(model, 0);
+  processes.stream.troubles.noMemory = 1;
+  processes.stream.crash(random, nextFloat(random) < 0.3);
+  processes.stream.start();
+  await timers.sleep(1000 + nextFloat(random) * 8000);
+  await workload.upsert(model, 1);
+  processes.stream.troubles.heal();
+  await untilReady(() => workload.count(model));
+  await untilReady(() => workload.insert(model, 0));
 }

@@ -15,7 +15,13 @@ import { expiredMeanwhile } from './expiry-scenario.js';
 import { keysGenerated } from './generated-keys.js';
 import { fieldAddedMeanwhile, importInterrupted, importReadMeanwhile } from './import-scenarios.js';
 import type { Imports } from './imports.js';
-import { deletedByFilter, droppedWhileBuilt, flushedSlowly, writtenAgain } from './late-scenarios.js';
+import {
+  deletedByFilter,
+  droppedWhileBuilt,
+  flushedSlowly,
+  shortOfMemory,
+  writtenAgain,
+} from './late-scenarios.js';
 import type { Names } from './names.js';
 import { changedOverFailOver } from './names-scenario.js';
 import { releasedTooLate } from './release-scenario.js';
@@ -67,7 +73,6 @@ export class Scenarios {
     const isNamed = named.length > 0 && isOfNamed;
     const collection = workload.one(isNamed ? named : collections);
     const choices = Object.entries(isNamed ? this.#named : this.#common);
-    if (only !== undefined) choices.push(...Object.entries(this.#asked));
     const [name, scenario] =
       only === undefined
         ? workload.one(choices)
@@ -240,6 +245,15 @@ export class Scenarios {
     'filled-under-writes': (collection, untilReady) => filledUnderWrites(this.#parts, collection, untilReady),
     'iterated-while-compacted': (collection, untilReady) =>
       iteratedWhileCompacted(this.#parts, collection, untilReady),
+    'iterated-over-deaths': (collection, untilReady) =>
+      iteratedOverDeaths(this.#parts, collection, untilReady),
+    'field-added-meanwhile': (collection, untilReady) =>
+      fieldAddedMeanwhile(this.#parts, collection, untilReady),
+    'written-by-two': (collection, untilReady) => writtenByTwo(this.#parts, collection, untilReady),
+    'keys-generated': (collection, untilReady) => keysGenerated(this.#parts, collection, untilReady),
+    'expired-meanwhile': (collection, untilReady) => expiredMeanwhile(this.#parts, collection, untilReady),
+    'deleted-by-filter': (collection, untilReady) => deletedByFilter(this.#parts, collection, untilReady),
+    'short-of-memory': (collection, untilReady) => shortOfMemory(this.#parts, collection, untilReady),
     'import-interrupted': (_collection, untilReady) => importInterrupted(this.#parts, untilReady),
     'import-read-meanwhile': (_collection, untilReady) => importReadMeanwhile(this.#parts, untilReady),
     'changed-over-fail-over': (_collection, untilReady) => changedOverFailOver(this.#parts, untilReady),
@@ -303,17 +317,5 @@ export class Scenarios {
         await definitions.finish(untilReady);
       }
     },
-  };
-
-  /** Played when they are asked for by their names; no seed draws them. */
-  readonly #asked: Readonly<Record<string, Scenario>> = {
-    'iterated-over-deaths': (collection, untilReady) =>
-      iteratedOverDeaths(this.#parts, collection, untilReady),
-    'field-added-meanwhile': (collection, untilReady) =>
-      fieldAddedMeanwhile(this.#parts, collection, untilReady),
-    'written-by-two': (collection, untilReady) => writtenByTwo(this.#parts, collection, untilReady),
-    'keys-generated': (collection, untilReady) => keysGenerated(this.#parts, collection, untilReady),
-    'expired-meanwhile': (collection, untilReady) => expiredMeanwhile(this.#parts, collection, untilReady),
-    'deleted-by-filter': (collection, untilReady) => deletedByFilter(this.#parts, collection, untilReady),
   };
 }

@@ -211,10 +211,11 @@ export class Workload {
     );
   }
 
-  /** @param isByNote by a filter that finds them by what their notes begin with */
-  async delete(model: CollectionModel, clientId: number, isByNote = false): Promise<void> {
+  /** @param asked whether by a filter that finds them by what their notes begin with: half of them, when it is not said */
+  async delete(model: CollectionModel, clientId: number, asked?: boolean): Promise<void> {
     const picked = this.#pick(this.#ownKeys(model, clientId), 4);
     if (picked.length === 0) return;
+    const isByNote = asked ?? picked.length % 2 === 1;
     // Rows are found first, of partitions that are loaded: those of one partition go all or none.
     const { keys } = isByNote ? this.#samePartition(model, picked) : { keys: picked };
     const gone = keys.map((key) => ({ key, version: 0 }));
