@@ -109,6 +109,15 @@ const sharedModules = (text) => ({
   },
 });
 
+/**
+ * Timers and clocks as they are when the code is loaded: what tests of programs put in their places later (fake timers) does not stop the database. As in
+ * platform/node/node-time.ts, for the packages too.
+ */
+const ownTimers = [
+  'const{setTimeout,clearTimeout,setInterval,clearInterval,setImmediate,clearImmediate,Date}=globalThis,',
+  'performance={now:globalThis.performance.now.bind(globalThis.performance)};',
+].join('');
+
 /** Names stay, and lines are short: traces are read. */
 const minified = { minifyWhitespace: true, minifySyntax: true, lineLimit: 120, legalComments: 'none' };
 
@@ -128,6 +137,7 @@ const script = await writeScript({
   entry: path.join(dist, `${scriptEntry}.js`),
   sharing: path.join(dist, 'client/connect.js'),
   outdir,
+  begin: ownTimers,
   common,
 });
 const { metafile } = await build({
@@ -145,7 +155,7 @@ const { metafile } = await build({
   chunkNames: 'part-[hash]',
   plugins: [sharedModules(script.shared), ownModules],
 });
-const lazyInputs = await writePart(lmdbPart, lmdbFile, [lmdbModules]);
+const lazyInputs = await writePart(lmdbPart, lmdbFile, { plugins: [lmdbModules], banner: { js: ownTimers } });
 for (const part of lazyParts) lazyInputs.push(...(await writeLazyPart(part)));
 for (const entry of entries) writeFileSync(path.join(dist, `${entry}.js`), passingOn(entry));
 writeFileSync(path.join(dist, `${scriptEntry}.js`), runningScript());
@@ -175,9 +185,15 @@ function callingLater(part, text) {
 }
 
 /** @returns what it is made of */
-async function writePart(name, entry, plugins = []) {
+async function writePart(name, entry, options = {}) {
   const { metafile } = await build({
-    ...{ entryPoints: [entry], outfile: path.join(outdir, name), absWorkingDir: root, bundle: true, plugins },
+    ...{
+      entryPoints: [entry],
+      outfile: path.join(outdir, name),
+      absWorkingDir: root,
+      bundle: true,
+      ...options,
+    },
     ...{ format: 'cjs', platform: 'node', target: 'node20.19', external: ['lmdb', 'bun:ffi'] },
     ...{ minify: true, legalComments: 'none', metafile: true, logLevel: 'error' },
   });

@@ -7,10 +7,10 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 /**
- * @param options `entry` and `outdir`; `sharing`: the entry whose modules the script shares; `common`: options of all builds
+ * @param options `entry` and `outdir`; `begin`: statements before all others; `sharing`: the entry whose modules the script shares; `common`: options of all builds
  * @returns `name` of the script, its `inputs`, `exports`, and `shared`: text of a module that exports the shared ones
  */
-export async function writeScript({ entry, sharing, outdir, common }) {
+export async function writeScript({ entry, sharing, outdir, begin, common }) {
   const closure = await staticInputs(sharing, common);
   const asked = new Map();
   const sharedModules = {
@@ -48,7 +48,7 @@ export async function writeScript({ entry, sharing, outdir, common }) {
   });
   const [{ text: body }] = outputFiles;
   const text = inAscii(
-    `"use strict";module.exports=(function(ownUrl,shared){const module={exports:{}};let exports=module.exports;\n${body}\nreturn module.exports});\n`,
+    `"use strict";module.exports=(function(ownUrl,shared){const module={exports:{}};let exports=module.exports;${begin}\n${body}\nreturn module.exports});\n`,
   );
   const name = `database-${createHash('sha256').update(text).digest('hex').slice(0, 8)}.cjs`;
   mkdirSync(outdir, { recursive: true });

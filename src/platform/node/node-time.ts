@@ -4,7 +4,12 @@ import { ElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
 import type { Clock, Timers } from '#platform/time.js';
 
-export const nodeClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
+// Taken as the module is loaded. Tests of programs put others in their places later (fake timers): their code is stopped then, the database is not.
+const { setTimeout: startTimer, clearTimeout: endTimer, setImmediate: behindTurn } = globalThis;
+const { now } = Date;
+const monotonic = performance.now.bind(performance);
+
+export const nodeClock: Clock = { now: () => now(), monotonic: () => monotonic() };
 
 // setTimeout turns longer delays into 1 ms; such a timer is re-armed in steps instead.
 const delayMax = 2 ** 31 - 1;
@@ -13,14 +18,14 @@ const timersOf = (keepsAlive: boolean): Timers => {
   const after: Timers['after'] = (delayMs, run) => {
     let handle: NodeJS.Timeout;
     const arm = (left: number): void => {
-      handle = setTimeout(
+      handle = startTimer(
         () => (left > delayMax ? arm(left - delayMax) : run()),
         Math.min(Math.max(left, 0), delayMax),
       );
       if (!keepsAlive) handle.unref();
     };
     arm(delayMs);
-    return { cancel: () => clearTimeout(handle) };
+    return { cancel: () => endTimer(handle) };
   };
   const sleep: Timers['sleep'] = (delayMs, signal) =>
     new Promise((resolve, reject) => {
@@ -34,7 +39,7 @@ const timersOf = (keepsAlive: boolean): Timers => {
       });
       const forget = signal === undefined ? undefined : onAbort(signal, stop);
     });
-  return { after, sleep, yield: () => new Promise((resolve) => void setImmediate(resolve)) };
+  return { after, sleep, yield: () => new Promise((resolve) => void behindTurn(resolve)) };
 };
 
 export const nodeTimers: Timers = timersOf(false);
