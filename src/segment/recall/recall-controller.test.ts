@@ -8,7 +8,7 @@ import { column } from '#model/columns/column.js';
 import type { BuildParams } from '#model/params/index-types.js';
 import { DataType } from '#model/schema/data-type.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
-import { SegmentIndex } from '#segment/fields/segment-index.js';
+import { type IndexedSearch, SegmentIndex } from '#segment/fields/segment-index.js';
 import { VectorColumn } from '#segment/fields/vector-column.js';
 import { type RecallController, RecallControllers, widthNameOf } from './recall-controller.js';
 import { recallOf } from './recall-sample.js';
@@ -125,6 +125,27 @@ describe('RecallController', () => {
     expect(widths[1]).toBeLessThan(widths[2] as number);
     expect(widths[2]).toBeLessThan(512);
   });
+  it('begins with rows that were moved, and measures the least width as it is', async () => {
+    const one = await world(5);
+    const index = one.load();
+    const rounds: IndexedSearch[] = [];
+    const search = index.search.bind(index);
+    index.search = (vectors, asked, signal) => {
+      if (asked.queries.byteLength > DIM * 4) rounds.push(asked);
+      return search(vectors, asked, signal);
+    };
+    await warmUp(one, controllerOf(one, new RecallControllers(one.platform), index), 0.9, 1);
+    expect(Math.min(...rounds.map(({ params }) => Number(params.ef)))).toBe(K);
+    const rows = new Set(Array.from({ length: ROWS }, (_, row) => one.vectors.store.view(row).join()));
+    const all = rounds.map(({ queries }) => bytesView(queries));
+    const standIns = all.flatMap((bytes) =>
+      Array.from({ length: bytes.length / DIM / 4 }, (_, i) =>
+        bytes.subarray(i * DIM * 4, (i + 1) * DIM * 4).join(),
+      ),
+    );
+    expect(standIns.length).toBeGreaterThanOrEqual(32);
+    expect(standIns.filter((query) => rows.has(query))).toEqual([]);
+  });
   it('chooses lists of an inverted file, with a filter too', async () => {
     const one = await world(6, { kind: 'IVF_FLAT', nlist: 64 });
     const index = one.load();
@@ -215,6 +236,9 @@ describe('recallOf', () => {
     expect(
       recallOf('L2', hits([5, 2, 6, 3], [0, 1, 2, 3]), hits([5, 6, 3, 4], [0, 2, 3, 4]), 0, [5, 6]),
     ).toBe(0.5);
+    // No more places than were looked for.
+    expect(recallOf('L2', hits([5, 2, 6, 3], [0, 1, 2, 3]), hits([5, 4], [0, 4]), 0, [5])).toBe(0);
+    expect(recallOf('L2', hits([5, 2, 6, 3], [0, 1, 2, 3]), hits([5, 2], [0, 1]), 0, [5])).toBe(1);
     expect(recallOf('COSINE', hits([1, 2], [0.9, 0.8]), hits([1, 7], [0.9, 0.7]), 0)).toBe(0.5);
     expect(recallOf('L2', hits([], []), hits([], []), 0)).toBe(1);
   });

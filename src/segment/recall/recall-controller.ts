@@ -10,6 +10,7 @@ import type { Platform } from '#platform/platform.js';
 import { hasBitAt } from '#segment/fields/row-versions.js';
 import type { SegmentIndex } from '#segment/fields/segment-index.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
+import { movedRows } from './moved-rows.js';
 import { bucketOf, RecallCurve, widthLadder } from './recall-curve.js';
 import { measureRecall, type Sampled } from './recall-sample.js';
 
@@ -249,7 +250,7 @@ export class RecallController {
       const isStored =
         learning.fromStored.weight < STORED_QUERIES && learning.fromQueries.weight < STORED_QUERIES;
       if (isStored) {
-        const stored = this.#storedVectors(learning.like);
+        const stored = await this.#storedVectors(learning.like);
         // Hardly any row counts: to draw again at once would find no more, and round after round would take no time.
         if (stored.queries.length === 0) {
           learning.nextRoundMs = begin + REST_MS;
@@ -275,9 +276,8 @@ export class RecallController {
     );
   }
 
-  /** Some vectors of rows that count. */
-  #storedVectors({ excluded }: Learning['like']): Sampled {
-    const queries: Uint8Array[] = [];
+  /** Vectors near to some rows that count. */
+  #storedVectors({ excluded, passing }: Learning['like']): Promise<Sampled> {
     const rows: number[] = [];
     for (let attempt = 0; attempt < 50 * ROUND_QUERIES && rows.length < ROUND_QUERIES; attempt++) {
       const row = nextBelow(this.#platform.random, this.#index.rowCount);
@@ -288,9 +288,8 @@ export class RecallController {
       )
         continue;
       rows.push(row);
-      queries.push(this.#vectors.store.view(row));
     }
-    return { queries, leftOut: rows.map((row) => [row]) };
+    return movedRows(this.#index, this.#vectors, rows, { passing, ...(excluded && { excluded }) });
   }
 
   async #measure(

@@ -49,7 +49,10 @@ export async function measureRecall(
   const exact = await exactHits(measured, bytes, k);
   const recalls = queries.map(() => new Float64Array(curve.widths.length).fill(1));
   for (const [at, width] of curve.widths.entries()) {
-    const search = { queries: bytes, k, params: paramsOf(width, k), passing, ...(excluded && { excluded }) };
+    // To ask for more than a width would be to search wider.
+    const asked = Math.min(k, Math.max(width, curve.k));
+    const params = paramsOf(width, asked);
+    const search = { queries: bytes, k: asked, params, passing, ...(excluded && { excluded }) };
     const found = await index.search(vectors, search, signal);
     let isAll = true;
     for (const [query, ofQuery] of recalls.entries()) {
@@ -87,7 +90,10 @@ async function exactHits(
   return mergeHits(metric, queries.length / store.vectorBytes, k, parts);
 }
 
-/** The part of the exact hits that were found; a row as near as the last of them counts like it. @param leftOut rows that are left out of both. */
+/**
+ * The part of the exact hits that were found, of as many as were looked for; a row as near as the last of them counts like it.
+ * @param leftOut rows that are left out of both
+ */
 export function recallOf(
   metric: MetricName,
   exact: SegmentHits,
@@ -96,7 +102,7 @@ export function recallOf(
   leftOut: readonly number[] = [],
 ): number {
   const listOf = ({ rows, scores, counts, k }: SegmentHits) =>
-    Array.from({ length: counts[query] ?? 0 }, (_, i) => ({
+    Array.from({ length: Math.min(counts[query] ?? 0, found.k) }, (_, i) => ({
       row: rows[query * k + i],
       score: scores[query * k + i] as number,
     })).filter(({ row }) => row === undefined || !leftOut.includes(row));
