@@ -133,7 +133,9 @@ export class SegmentIndex {
         tasks === 1
           ? [await (vectors === undefined ? run(0) : vectors.hold(() => run(0)))]
           : await this.#runParts(vectors, Math.ceil(queries / perTask), (task) => run(task * perTask));
-      if (excluded !== undefined && input.isWalkSkipped !== true) this.#noteWalks(excluded, parts, queries);
+      // Walks of far queries say nothing of others.
+      if (excluded !== undefined && input.isWalkSkipped !== true && search.isFar !== true)
+        this.#noteWalks(excluded, parts, queries);
       return joined(parts, search.k);
     } finally {
       this.#searches--;

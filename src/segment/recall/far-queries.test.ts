@@ -22,33 +22,39 @@ const workers = new InlineWorkers({ timers: nodeTimers });
 const { gauss } = drawsOf(5);
 const anywhere = (): Float32Array => Float32Array.from({ length: DIM }, () => 10 * gauss());
 const islands = Array.from({ length: ROWS / 10 }, anywhere);
-const rows = Float32Array.from(
-  Array.from({ length: ROWS }, (_, row) => [...near(islands[row % islands.length])]).flat(),
-);
 const queries = Array.from({ length: QUERIES }, () => bytesView(anywhere()));
 
 function near(island: Float32Array | undefined): Float32Array {
   return Float32Array.from(island ?? [], (value) => value + 0.1 * gauss());
 }
 
+function rowsOf(count: number): Float32Array {
+  const rows = new Float32Array(count * DIM);
+  for (let row = 0; row < count; row++) rows.set(near(islands[row % islands.length]), row * DIM);
+  return rows;
+}
+
+const rows = rowsOf(ROWS);
 const blocks = new Map<string, Uint8Array>();
 
-async function built(metric: 'L2' | 'IP' | 'COSINE') {
-  const vectors = new VectorColumn(workers, 101n, DataType.FloatVector, DIM, ROWS);
-  vectors.append(column(101n, DataType.FloatVector, bytesView(rows)), ROWS);
+async function built(metric: 'L2' | 'IP' | 'COSINE', of = rows) {
+  const rowCount = of.length / DIM;
+  const vectors = new VectorColumn(workers, 101n, DataType.FloatVector, DIM, rowCount);
+  vectors.append(column(101n, DataType.FloatVector, bytesView(of)), rowCount);
   const build = { kind: 'HNSW', M: 8, efConstruction: 40 } as const;
   const spec = {
     build,
     metric,
     elementType: 'float32',
     dim: DIM,
-    rowCount: ROWS,
+    rowCount,
     threads: 1,
     seed: 1,
   } as const;
   const source = { region: vectors.region, place: vectors.store.place };
-  const block = blocks.get(metric) ?? (await buildVectorIndex(workers, spec, source));
-  blocks.set(metric, block);
+  const key = `${metric} ${rowCount}`;
+  const block = blocks.get(key) ?? (await buildVectorIndex(workers, spec, source));
+  blocks.set(key, block);
   const index = new SegmentIndex(workers, loadVectorIndex(workers, block, 'test'), 'key');
   return { vectors, index };
 }
@@ -100,4 +106,30 @@ test('of several queries those that are far are searched for again, and nothing 
   const excluded = new Uint8Array(ROWS / 8).fill(0x55);
   await searchByLevel(vectors, index, { ...asked(queries[0] as Uint8Array), excluded, passing: ROWS / 2 });
   expect(sizes).toEqual([1]);
+});
+
+test('queries far from all rows that a filter leaves find their nearest, too', async () => {
+  const rowCount = 2 * ROWS;
+  const { vectors, index } = await built('L2', rowsOf(rowCount));
+  const excluded = new Uint8Array(rowCount / 8).fill(0x96);
+  const passing = rowCount / 2;
+  expect(index.planOf(passing, 24, K)).toBe('filtered walk');
+  let [narrow, found] = [0, 0];
+  for (const query of queries) {
+    const range = {
+      ...vectors.store.place,
+      metric: 'L2',
+      k: K,
+      rowBegin: 0,
+      rowEnd: rowCount,
+      excluded,
+    } as const;
+    const context = { memories: [vectors.region.memory], thread: 0 };
+    const { scores: truth } = flatSearch({ ...range, queries: query }, context);
+    const search = { ...asked(query), excluded, passing };
+    narrow += shareNear((await index.search(vectors, search)).scores, truth, false);
+    found += shareNear((await searchByLevel(vectors, index, search)).scores, truth, false);
+  }
+  expect(narrow / QUERIES).toBeLessThan(0.93);
+  expect(found / QUERIES).toBeGreaterThan(0.96);
 });

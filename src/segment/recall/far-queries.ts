@@ -10,7 +10,7 @@ import type { MetricName } from '#model/schema/metric-type.js';
 import type { SegmentHits } from '#segment/fields/segment-hits.js';
 import type { IndexedSearch, SegmentIndex } from '#segment/fields/segment-index.js';
 import type { VectorColumn } from '#segment/fields/vector-column.js';
-import { widthNameOf } from './recall-controller.js';
+import { shareOf, widthNameOf } from './recall-controller.js';
 
 /** Rows whose nearest are looked for, the width of that, and the part of them that are no farther from theirs than is usual. */
 const SAMPLED_ROWS = 32;
@@ -25,12 +25,20 @@ const APART_MIN = 1e-6;
 const WIDER = 6;
 /** A search is wide enough that a wider one improves by no more than so many times what its level may miss. */
 const MISSED_TIMES = 8;
-/** Below this part of the rows it may be a filter that makes a query far. */
+/** Below this part of the rows what counts is farther than rows are from their own nearest: squared, in four dims by the root of what is left out. */
 const PASSING_PART = 0.9;
 
 /** Far queries that say whether wider searches are worth their time in an index: they have to find so many times what the level may miss. */
 const LEARNED_QUERIES = 64;
 const WORTH_TIMES = 1.4;
+
+/** What far queries find says nothing of those of another level, or of filters that leave another part of the rows. */
+interface SearchKind {
+  readonly level: number;
+  readonly share: string;
+}
+
+const keyOf = ({ level, share }: SearchKind): string => `${level} ${share}`;
 
 /** What is known of an index. */
 class FarQueries {
@@ -38,8 +46,8 @@ class FarQueries {
   readonly usual: Promise<number>;
   /** The same, once it is known. */
   known: number | undefined;
-  /** Far queries by level, and the parts of their hits that wider searches found. */
-  readonly #found = new Map<number, { queries: number; parts: number }>();
+  /** Far queries by kind of search, and the parts of their hits that wider searches found. */
+  readonly #found = new Map<string, { queries: number; parts: number }>();
 
   constructor(vectors: VectorColumn, index: SegmentIndex) {
     this.usual = measureApart(vectors, index);
@@ -51,17 +59,17 @@ class FarQueries {
     );
   }
 
-  note(level: number, part: number): void {
-    const found = this.#found.get(level) ?? { queries: 0, parts: 0 };
-    if (found.queries === 0) this.#found.set(level, found);
+  note(kind: SearchKind, part: number): void {
+    const found = this.#found.get(keyOf(kind)) ?? { queries: 0, parts: 0 };
+    if (found.queries === 0) this.#found.set(keyOf(kind), found);
     found.queries++;
     found.parts += part;
   }
 
   /** Where walks find enough of far queries, too, these are left to them. */
-  isWorth(level: number): boolean {
-    const { queries, parts } = this.#found.get(level) ?? { queries: 0, parts: 0 };
-    return queries < LEARNED_QUERIES || parts > queries * WORTH_TIMES * (1 - recallOfLevel(level));
+  isWorth(kind: SearchKind): boolean {
+    const { queries, parts } = this.#found.get(keyOf(kind)) ?? { queries: 0, parts: 0 };
+    return queries < LEARNED_QUERIES || parts > queries * WORTH_TIMES * (1 - recallOfLevel(kind.level));
   }
 }
 
@@ -83,19 +91,24 @@ export async function searchByLevel(
   signal?: AbortSignal,
 ): Promise<SegmentHits> {
   const hits = await index.search(vectors, search, signal);
-  const level = Number(search.params.level);
-  const isCommon = search.passing >= index.rowCount * PASSING_PART;
-  if (!isCommon || widthNameOf(index.indexType) !== 'ef' || index.isReleased) return hits;
+  const { passing, params, k } = search;
+  const isFiltered = passing < index.rowCount * PASSING_PART;
+  const share = isFiltered ? shareOf(passing, index.rowCount) : 'all';
+  const kind = { level: Number(params.level), share };
+  if (widthNameOf(index.indexType) !== 'ef' || index.isReleased) return hits;
+  // Where rows that count are scored one by one nothing is missed.
+  if (isFiltered && index.planOf(passing, Math.max(Number(params.ef ?? 0), k), k) === 'exact') return hits;
   const queries = farQueriesOf(vectors, index);
-  if (!queries.isWorth(level)) return hits;
-  const limit = FAR_TIMES * (queries.known ?? (await queries.usual));
+  if (!queries.isWorth(kind)) return hits;
+  const thinned = isFiltered ? Math.sqrt(index.rowCount / passing) : 1;
+  const limit = FAR_TIMES * thinned * (queries.known ?? (await queries.usual));
   const far: number[] = [];
   for (let query = 0; query < hits.queryCount; query++)
     if (apartOf(vectors, index, search, hits, query) > limit) far.push(query);
   if (far.length === 0) return hits;
   const wider = await withWider(vectors, index, search, hits, far, signal);
   const metric = index.metric as MetricName;
-  for (const query of far) queries.note(level, gainedBy(metric, wider, hits, query) / hits.k);
+  for (const query of far) queries.note(kind, gainedBy(metric, wider, hits, query) / hits.k);
   return wider;
 }
 

@@ -63,7 +63,7 @@ export function widthNameOf(indexType: string): WidthName | undefined {
 }
 
 /** Filters of about the same selectivity are searched by the same plan. */
-const shareOf = (passing: number, rowCount: number): string => {
+export const shareOf = (passing: number, rowCount: number): string => {
   if (passing === rowCount) return 'all';
   return passing >= rowCount * 0.25 ? 'many' : passing >= rowCount * 0.04 ? 'some' : 'few';
 };
