@@ -18,8 +18,8 @@ const SCORED_MORE: i32 = 4;
 }
 
 /**
- * How many of the first `count` pool (or results) entries may be among the nearest k by the vectors: those up to `slack` behind the k-th. Where
- * keys are squared distances their error grows with the distance: those up to `slack` times the k-th distance are.
+ * How many of the first `count` pool (or results) entries may be among the nearest k by the vectors: those up to `slack` behind the k-th. Keys
+ * that are squared distances are squared again where they err: distances do by half of `slack`, however small they are.
  */
 export function worthScoring(
   fromResults: i32,
@@ -32,7 +32,7 @@ export function worthScoring(
   if (count <= k + SCORED_MORE) return count;
   const entries = fromResults ? results : pool,
     last = numberOf(<u32>(load<u64>(entries + ((<usize>(k - 1)) << 3)) >> 32), isFloat);
-  const bound = last + (growsWithDistance ? slack * sqrt<f32>(max<f32>(last, 0)) : slack);
+  const bound = last + (growsWithDistance ? slack * (sqrt<f32>(max<f32>(last, 0)) + slack / 4) : slack);
   let n = k + SCORED_MORE;
   while (n < count && numberOf(<u32>(load<u64>(entries + ((<usize>n) << 3)) >> 32), isFloat) <= bound) n++;
   return n;

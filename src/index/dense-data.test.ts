@@ -49,3 +49,14 @@ test('so does the graph of a growing segment', async () => {
     0.98,
   );
 });
+
+test('of rows of a map the one that is nearest of many with its code', async () => {
+  const onMap = (count: number): Float32Array => Float32Array.from({ length: count * 2 }, next);
+  const fixture = await build(onMap(16_000), 2, 'L2', { build: { kind: 'HNSW', ...graph } });
+  let sum = 0;
+  for (let i = 0; i < 2 * QUERIES; i++) {
+    const query = bytesView(onMap(1));
+    sum += shareNear(find(fixture, query, 1, { params }).scores, exact(fixture, query, 1).scores, false);
+  }
+  expect(sum / 2 / QUERIES).toBeGreaterThan(0.98);
+});

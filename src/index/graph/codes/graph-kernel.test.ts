@@ -20,8 +20,8 @@ function floatKey(value: number): number {
 }
 
 test('those that may be among the nearest are worth an exact score: up to a slack behind the k-th, and four more', () => {
-  // The fifth has distance 100: with a slack of 2 times that, squared distances up to 10,200 may be nearer.
-  const squares = [1, 4, 9, 16, 10_000, 10_100, 10_150, 10_200, 10_200, 10_200, 10_201, 20_000, 30_000];
+  // The fifth has distance 100: with a slack of 2, one either side, distances up to 101 may be nearer, squared 10,201.
+  const squares = [1, 4, 9, 16, 10_000, 10_100, 10_150, 10_200, 10_200, 10_200, 10_202, 20_000, 30_000];
   const kernel = kernelWith(POOL, squares);
   expect(kernel.worthScoring(0, squares.length, 5, 0, 2, 1)).toBe(10);
   expect(kernel.worthScoring(0, squares.length, 5, 0, 1.5, 1)).toBe(9);
@@ -30,6 +30,9 @@ test('those that may be among the nearest are worth an exact score: up to a slac
   expect(kernel.worthScoring(0, squares.length, 5, 0, 1000, 1)).toBe(squares.length);
   const floats = kernelWith(RESULTS, squares.map(floatKey));
   expect(floats.worthScoring(1, squares.length, 5, 1, 2, 1)).toBe(10);
+  // Codes that are equal say that rows are nearer than codes distinguish.
+  const near = kernelWith(POOL, [0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 4]);
+  expect(near.worthScoring(0, 11, 1, 0, 2.5, 1)).toBe(8);
   const negative = kernelWith(RESULTS, [-9, -8, -7, -6, -5, -4, -3].map(floatKey));
   expect(negative.worthScoring(1, 7, 2, 1, 2, 1)).toBe(6);
   // Inner products err by as much whatever they are.
