@@ -36,7 +36,7 @@ interface HitList {
 
 /** Scores of these metrics are counts or quotients of small ones: a contested last place is the rule. */
 const COUNTING: readonly MetricName[] = ['HAMMING', 'JACCARD', 'SUBSTRUCTURE', 'SUPERSTRUCTURE', 'MHJACCARD'];
-const COUNTING_MORE_MIN = 32;
+const MORE_MIN = 32;
 /** An index is asked for so many hits before all rows are scored. */
 const moreOfIndex = (k: number): number => Math.min(FLAT_K_MAX, k * 4 + 64);
 /** As many rows are scored as fast as an index is asked again. */
@@ -51,7 +51,7 @@ export function searchByKey(asked: KeyedSearch): Promise<SegmentHits> {
   const { k } = search;
   // A limit that is no limit is refused as it is.
   if (data.ordered.isRising || k < 1 || k > FLAT_K_MAX) return searchMoved(data, search, signal, hooks);
-  const wanted = Math.min(FLAT_K_MAX, k + placesBehind(search));
+  const wanted = Math.min(FLAT_K_MAX, k + placesBehind(asked));
   return searchMoved(data, { ...search, k: wanted }, signal, hooks).then((found) =>
     new ContestedPlaces(asked).settle(found, wanted),
   );
@@ -69,8 +69,13 @@ async function searchMoved(
   return found;
 }
 
-const placesBehind = ({ metric, k }: SegmentSearch): number =>
-  COUNTING.includes(metric) ? Math.max(COUNTING_MORE_MIN, k) : 1;
+/** A scan finds more hits for the same cost; an index walks farther for them, and lists leave less out. */
+function placesBehind({ data, search }: KeyedSearch): number {
+  const { fieldId, metric, k } = search;
+  const store = data.vectorStore(fieldId);
+  const isScan = store.kind === 'dense' && store.index === undefined && store.growing === undefined;
+  return isScan || COUNTING.includes(metric) ? Math.max(MORE_MIN, k) : 1;
+}
 
 class ContestedPlaces {
   readonly #asked: KeyedSearch;
