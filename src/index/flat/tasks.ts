@@ -3,5 +3,6 @@ import { flatIds } from './flat-ids.js';
 import { flatSearch } from './flat-search.js';
 import { inverseNorms } from './inverse-norms.js';
 import { maxSim } from './max-sim.js';
+import { owedNorms } from './owed-norms.js';
 
-export const flatTasks = { flatIds, flatSearch, inverseNorms, maxSim };
+export const flatTasks = { flatIds, flatSearch, inverseNorms, maxSim, owedNorms };

@@ -9,6 +9,7 @@ import { DATA_OFFSET, REGION_BYTES_MAX, WASM_PAGE_BYTES } from '#index/block/reg
 import type { RowBlocks } from '#index/block/search-output.js';
 import { flatKernel } from './flat-kernel.js';
 import type { FlatSearchInput } from './flat-search.js';
+import type { OwedNormsInput } from './owed-norms.js';
 
 export interface VectorStoreOptions {
   readonly dim: number;
@@ -47,6 +48,8 @@ export class VectorStore {
   readonly #memory: WebAssembly.Memory;
   readonly #end: number;
   #rowCount = 0;
+  /** Rows from `begin` on lack their norms, up to `end`; none otherwise lacks them. */
+  #owed = { begin: 0, end: 0 };
 
   constructor(region: { readonly memory: WebAssembly.Memory }, options: VectorStoreOptions) {
     const {
@@ -94,9 +97,14 @@ export class VectorStore {
     return this.offset + Math.ceil(this.#rowCount / this.blocks.rows) * this.blocks.bytes;
   }
 
+  /** Rows whose inverse norms are still to be computed. As long as there are some, `place` says of no norms. */
+  get normsOwed(): number {
+    return this.#owed.end - this.#owed.begin;
+  }
+
   get place(): VectorPlace {
     const { dim, elementType, offset: vectorsOffset, blocks } = this;
-    return this.hasInverseNorms
+    return this.hasInverseNorms && this.normsOwed === 0
       ? { dim, elementType, vectorsOffset, blocks, inverseNormsOffset: offsetOfNorms(this, 0) }
       : { dim, elementType, vectorsOffset, blocks };
   }
@@ -185,10 +193,33 @@ export class VectorStore {
     if (this.hasInverseNorms && end > begin) this.#computeNorms(this.#rowCount + begin, end - begin);
   }
 
-  /** Appends rows whose vectors lie in their place already, and were prepared. */
-  appendWritten(rows: number): void {
+  /** Appends rows whose vectors lie in their place already. @param isPrepared their norms, too; else they are owed */
+  appendWritten(rows: number, isPrepared: boolean): void {
     assert(this.#rowCount + rows <= this.capacity, `${rows} vectors were not written`);
     this.#rowCount += rows;
+    if (isPrepared || !this.hasInverseNorms) return;
+    const end = this.#rowCount;
+    this.#owed = { begin: this.normsOwed === 0 ? end - rows : this.#owed.begin, end };
+  }
+
+  /** The next of the norms that are owed, of so many rows at most; undefined: none is. */
+  owedNorms(rows: number): OwedNormsInput | undefined {
+    const { begin, end } = this.#owed;
+    if (begin === end) return undefined;
+    const count = Math.min(rows, end - begin, this.blocks.rows - (begin % this.blocks.rows));
+    return {
+      elementType: this.elementType,
+      dim: this.dim,
+      count,
+      vectors: this.vectorOffset(begin),
+      norms: offsetOfNorms(this, begin),
+    };
+  }
+
+  /** They are there. Twice the same, as when two have computed them, counts once. */
+  normsComputed({ vectors, count }: OwedNormsInput): void {
+    const { begin, end } = this.#owed;
+    if (begin < end && vectors === this.vectorOffset(begin)) this.#owed = { begin: begin + count, end };
   }
 
   #computeNorms(row: number, count: number): void {
@@ -233,9 +264,10 @@ export class VectorStore {
     const { rows: blockRows } = other.blocks;
     for (let row = 0; row < other.rowCount; row += blockRows) {
       const count = Math.min(blockRows, other.rowCount - row);
-      const norms = other.hasInverseNorms
-        ? new Float32Array(other.#memory.buffer, offsetOfNorms(other, row), count)
-        : undefined;
+      const norms =
+        other.hasInverseNorms && other.normsOwed === 0
+          ? new Float32Array(other.#memory.buffer, offsetOfNorms(other, row), count)
+          : undefined;
       this.append(
         new Uint8Array(other.#memory.buffer, other.vectorOffset(row), count * other.vectorBytes),
         norms,
@@ -277,7 +309,7 @@ export class VectorStore {
 
   /** Copies of the inverse norms of all rows. */
   copyInverseNorms(): Float32Array {
-    assert(this.hasInverseNorms, 'this store keeps no inverse norms');
+    assert(this.hasInverseNorms && this.normsOwed === 0, 'this store has no inverse norms of all rows');
     const copy = new Float32Array(this.#rowCount);
     for (let row = 0; row < copy.length; row += this.blocks.rows) {
       const count = Math.min(this.blocks.rows, copy.length - row);

@@ -21,6 +21,8 @@ import type { SegmentIndex } from './segment-index.js';
 
 /** Untouched pages of a slab take no memory: of each end of what is touched, one may. */
 const TOUCHED_BYTES = 8192;
+/** Vectors whose norms are one task: a few milliseconds. */
+const NORMS_BYTES = 16 << 20;
 const pageAlign = (bytes: number): number => Math.min(REGION_BYTES_MAX, alignUp(bytes, WASM_PAGE_BYTES));
 
 interface Place {
@@ -48,6 +50,7 @@ export class VectorColumn implements FieldStore {
   #nullBits: Uint8Array | undefined;
   /** Vectors that were read to their place and whose rows have not come yet. */
   #filled = 0;
+  #isPrepared = true;
   #index: SegmentIndex | undefined;
   /** While the segment grows; see `GrowingIndex`. */
   growing: GrowingIndex | undefined;
@@ -181,14 +184,28 @@ export class VectorColumn implements FieldStore {
     this.store.prepareUnwritten(begin, end);
   }
 
-  filled(rows: number): void {
+  /** @param isPrepared all of them; else their norms are computed when a search needs them */
+  filled(rows: number, isPrepared: boolean): void {
     this.#filled = rows;
+    this.#isPrepared = isPrepared;
+  }
+
+  /** Norms of all rows, which `store.normsOwed` may lack, for a search that needs them. @throws segment_not_found released */
+  settleNorms(): Promise<void> {
+    return this.hold(async () => {
+      const { region, store } = this;
+      const rows = Math.max(1, Math.floor(NORMS_BYTES / store.vectorBytes));
+      for (let owed = store.owedNorms(rows); owed !== undefined; owed = store.owedNorms(rows)) {
+        await this.#workers.run<number>('owedNorms', owed, [region]);
+        store.normsComputed(owed);
+      }
+    });
   }
 
   appendMissing(rows: number): void {
     if (this.#filled > 0) {
       assert(rows <= this.#filled, `${rows} rows, expected the ${this.#filled} whose vectors were read`);
-      this.store.appendWritten(rows);
+      this.store.appendWritten(rows, this.#isPrepared);
       this.#filled -= rows;
       return;
     }

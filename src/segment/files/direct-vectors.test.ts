@@ -4,14 +4,17 @@ import { expect, test } from 'vitest';
 import { nextBelow, seededRandom } from '#base/random.js';
 import { batchOf, column, columnFromInt64 } from '#model/columns/column.js';
 import { DataType } from '#model/schema/data-type.js';
+import type { MetricName } from '#model/schema/metric-type.js';
 import { FileObjectStore } from '#platform/file-object-store.js';
 import { InlineWorkers } from '#platform/memory/inline-workers.js';
 import { MemoryFiles } from '#platform/memory/memory-files.js';
 import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
 import { crc32 } from '#platform/node/node-platform.js';
 import { nodeTimers } from '#platform/node/node-time.js';
-import { FileRecord, SegmentRecord } from '#proto/elanus/data.js';
+import { FileRecord, IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { CollectionSchema } from '#proto/milvus/schema.js';
+import type { VectorColumn } from '#segment/fields/vector-column.js';
+import { searchSegment } from '#segment/search/segment-search.js';
 import { SegmentData } from '#segment/segment-data.js';
 import { writeSegment } from './insert-log.js';
 import { readSegment } from './read-segment.js';
@@ -121,6 +124,27 @@ test.each([
   expect(read.fetch(rows, [KEY, VECTOR])).toEqual(data.fetch(rows, [KEY, VECTOR]));
   const [ours, theirs] = [read, data].map((one) => one.vectors(VECTOR)?.store.copyInverseNorms());
   expect(ours).toEqual(theirs);
+});
+
+test('norms come with the first search that needs them where all indexes of the field are of other metrics', async () => {
+  const { platform, schema, record, data } = await written({ logs: 2, rows: 9000 });
+  const index = IndexFileRecord.fromPartial({ fieldId: VECTOR, metricType: 'L2', state: 'finished' });
+  const read = await readSegment(platform, { ...record, indexes: [index] }, schema);
+  const { store } = read.denseVectors(VECTOR) as VectorColumn;
+  const search = (from: SegmentData, metric: MetricName, k: number) =>
+    searchSegment(from, {
+      ...{ fieldId: VECTOR, queries: Float32Array.from({ length: 96 }, (_, i) => i - 40) },
+      ...{ metric, k, readTs: 20n },
+    });
+  expect(await search(read, 'L2', 5)).toEqual(await search(data, 'L2', 5));
+  expect(store.normsOwed).toBe(9000);
+  expect(store.place).not.toHaveProperty('inverseNormsOffset');
+  const together = await Promise.all([5, 7].map((k) => search(read, 'COSINE', k)));
+  expect(together).toEqual(await Promise.all([5, 7].map((k) => search(data, 'COSINE', k))));
+  expect(store.normsOwed).toBe(0);
+  expect(store.copyInverseNorms()).toEqual(data.denseVectors(VECTOR)?.store.copyInverseNorms());
+  const cosine = { ...record, indexes: [{ ...index, metricType: 'COSINE' }] };
+  expect((await readSegment(platform, cosine, schema)).denseVectors(VECTOR)?.store.normsOwed).toBe(0);
 });
 
 test('a column with a null is read whole, and so is a small file', async () => {

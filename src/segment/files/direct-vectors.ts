@@ -19,6 +19,7 @@ const FOOTER_MARK_BYTES = 8;
 const READ_BYTES = 4 << 20;
 
 /**
+ * @param withNorms what COSINE needs is computed on the way
  * @returns undefined: this is no such file. A promise: whether the vectors are in their place, checked by size and CRC-32; they become rows
  * as batches without the field are appended. False: nothing was read. Until it settles bytes may be written to the place.
  * @throws data_corrupt, object_not_found, memory_limit
@@ -27,19 +28,25 @@ export function readVectorsDirectly(
   platform: Platform,
   data: SegmentData,
   file: FileRecord,
+  withNorms: boolean,
   signal?: AbortSignal,
 ): Promise<boolean> | undefined {
   const [fieldId] = file.fieldIds;
   if (file.fieldIds.length !== 1 || fieldId === undefined || file.bytes < FILE_BYTES_MIN) return undefined;
   const vectors = data.denseVectors(fieldId);
-  return vectors && readInto(platform, data, vectors, file, signal);
+  return vectors && readInto(platform, data, { vectors, file, withNorms }, signal);
+}
+
+interface Wanted {
+  readonly vectors: VectorColumn;
+  readonly file: FileRecord;
+  readonly withNorms: boolean;
 }
 
 async function readInto(
   platform: Platform,
   data: SegmentData,
-  vectors: VectorColumn,
-  file: FileRecord,
+  { vectors, file, withNorms }: Wanted,
   signal?: AbortSignal,
 ): Promise<boolean> {
   const size = await platform.objectStore.size(file.key);
@@ -59,14 +66,14 @@ async function readInto(
     async (i) => {
       const { read, rows } = must(pieces[i], 'a piece');
       for (const part of read.parts) crc = platform.crc32(part, crc);
-      vectors.prepare(rows.begin, rows.end); // While their bytes are in the caches.
+      if (withNorms) vectors.prepare(rows.begin, rows.end); // While their bytes are in the caches.
       throwIfAborted(signal);
       await platform.timers.yield();
     },
   );
   // A file that is whole and laid out in another way is not where it should be.
   if (crc >>> 0 === file.crc32 && pieces.every(hasExpectedLeads)) {
-    vectors.filled(rows);
+    vectors.filled(rows, withNorms);
     return true;
   }
   place.fill(0); // What is not written counts as zero.

@@ -6,7 +6,7 @@ import { batchOf, rowCountOf, sliceColumn } from '#model/columns/column.js';
 import { fixedWidth, isVectorType } from '#model/schema/data-type.js';
 import { TIMESTAMP_FIELD } from '#model/schema/field.js';
 import type { Platform } from '#platform/platform.js';
-import type { Column, FileRecord, SegmentRecord } from '#proto/elanus/data.js';
+import type { Column, FileRecord, IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { FileVectors } from '#segment/fields/file-vectors.js';
 import type { FixedColumn } from '#segment/files/parquet/fixed-column.js';
@@ -48,7 +48,8 @@ export async function readSegment(
   });
   try {
     const groups: RowGroupStatistics[] = [];
-    for (const log of logsOf(record.files)) groups.push(...(await loadLog(platform, data, log, signal)));
+    for (const log of logsOf(record.files))
+      groups.push(...(await loadLog(platform, data, record, log, signal)));
     if (BigInt(data.rowCount) !== record.rowCount) {
       throw new ElanusError(
         'data_corrupt',
@@ -92,6 +93,7 @@ interface LogColumns {
 async function loadLog(
   platform: Platform,
   data: SegmentData,
+  { indexes }: Pick<SegmentRecord, 'indexes'>,
   log: readonly FileRecord[],
   signal?: AbortSignal,
 ): Promise<readonly RowGroupStatistics[]> {
@@ -99,7 +101,9 @@ async function loadLog(
   const rowCount = Number(log[0]?.rowCount ?? 0n);
   const found: LogColumns = { whole: [], paged: [], groups: [] };
   const files = log.filter(({ fieldIds }) => fieldIds.some((id) => data.diskVectors(id) === undefined));
-  const direct = files.map((file) => readVectorsDirectly(platform, data, file, signal));
+  const direct = files.map((file) =>
+    readVectorsDirectly(platform, data, file, needsNorms(indexes, file.fieldIds), signal),
+  );
   for (const one of direct) one?.catch(() => {}); // Each is waited for below, maybe after it failed.
   try {
     for (const [i, file] of files.entries())
@@ -113,6 +117,12 @@ async function loadLog(
   await appendRows(platform, data, rowCount, found, signal);
   return found.groups;
 }
+
+/** Whether a search may need norms soon: only of COSINE, which nobody asks where all indexes are of other metrics. */
+const needsNorms = (indexes: readonly IndexFileRecord[], fieldIds: readonly bigint[]): boolean => {
+  const ofField = indexes.filter(({ fieldId }) => fieldIds.includes(fieldId));
+  return ofField.length === 0 || ofField.some(({ metricType }) => metricType !== 'L2' && metricType !== 'IP');
+};
 
 async function readColumns(
   platform: Platform,

@@ -123,6 +123,7 @@ export async function attachVectorIndexes(
     vectors.attachIndex(undefined);
     if (file === undefined) continue;
     try {
+      if (file.metricType === 'COSINE' && vectors.store.normsOwed > 0) await vectors.settleNorms();
       const loaded = await (ahead?.take(file.key) ?? openIndexFile(platform, file.key));
       vectors.attachIndex(new SegmentIndex(platform.workers, loaded, file.key));
     } catch (error) {

@@ -114,7 +114,9 @@ function commonFacts({ data, request, excluded, rowCount }: Asked, queryCount: n
 
 function searchDense(asked: Asked, vectors: VectorColumn): Promise<SegmentHits> {
   const { request, excluded, hooks, signal, data } = asked;
-  const { vectorBytes, elementType } = vectors.store;
+  const { vectorBytes, elementType, normsOwed } = vectors.store;
+  if (normsOwed > 0 && request.metric === 'COSINE')
+    return vectors.settleNorms().then(() => searchDense(asked, vectors));
   const queryCount = checkedQueryCount(request, vectorBytes, vectors.dim);
   const common = commonFacts(asked, queryCount);
   const { k, rowCount } = common;
