@@ -5,7 +5,9 @@
 // it: the exact scan of the rows that count (listed beforehand, or by bits: the faster), the same search without a filter, hnswlib-node with
 // its callback and LanceDB with a prefilter (a scalar index on the column).
 // Metrics: recall@10 against the exact scan, and processor time of the whole process, all threads, a query: the median of the rounds, all
-// candidates in turn, each search in a turn of the event loop of its own, as requests come; what such a turn costs is measured beside them and
+// candidates in turn, each round with queries that nobody asked before: something may be kept with a filter that is searched by again, and
+// must not be the answers. --before queries are asked by each filter before the first that counts; `first` is what the first search by a filter
+// takes. Each search is in a turn of the event loop of its own, as requests come; what such a turn costs is measured beside them and
 // taken off. Everything runs warm: each has been searched by often enough that V8 has compiled it. `of scan` and `of unfiltered` are ratios of our time; `of better` is against the better of the scan and the
 // unfiltered search, and 30 %: at most 1 is the aim. `work` is what walks and the scans behind them did, in microseconds by the costs of
 // plans: it is counted, so load does not matter. `found without` is the recall of the same queries without the filter, at the same width.
@@ -13,7 +15,7 @@
 // Queries come from a seed: constants were tuned on those of seeds 0 to 9 (--seed 1), so that those of the default are new to them.
 // Run on a built tree: node bench/filtered.mjs [--quick] [--rows 20000,100000] [--no-rivals] [--ef N] [--keep FOLDER]
 //   [--index HNSW,HNSW_SQ,IVF_FLAT,IVF_SQ8,QG,SPARSE] [--shares 0.01,0.1] [--filters uncorrelated] [--data clustered,even,uneven]
-//   [--queries 40] [--rounds 5] [--seed 10] [--no-scan: ours and the unfiltered search alone take turns] [--no-time: recall and work alone]
+//   [--queries 40] [--rounds 5] [--seed 10] [--before 200] [--no-scan: ours and the unfiltered search alone take turns] [--no-time: recall and work alone]
 //   [--base CHECKOUT: the same searches by another build, in the same turns, over the same file of the index]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -48,6 +50,7 @@ const { values: options } = parseArgs({
     data: { type: 'string', default: 'clustered,even,uneven' },
     queries: { type: 'string' },
     rounds: { type: 'string' },
+    before: { type: 'string', default: '200' },
     seed: { type: 'string', default: '10' },
     'no-scan': { type: 'boolean', default: false },
     'no-time': { type: 'boolean', default: false },
@@ -61,6 +64,9 @@ const WARM_SEARCHES = 1500;
 const SHARES = options.shares.split(',').map(Number);
 const ROUNDS = options['no-time'] ? 0 : Number(options.rounds ?? 5);
 const QUERIES = Number(options.queries ?? (options.quick ? 40 : 100));
+const BEFORE = Number(options.before);
+/** Filters that are new to a search, of which the first is timed. */
+const NEW_FILTERS = 30;
 const EF = Number(options.ef ?? widthsOfLevel(1, K).ef);
 const RECALL_MIN = 0.95;
 /** A scan that takes so many times as long as a search without a filter is not the better of both, and is not timed again. */
@@ -155,23 +161,24 @@ async function recallOf({ side, before }, candidates, queries, truths) {
   return { recall, work, workBefore };
 }
 
-/** Microseconds of a query of each, in turns. */
-async function measure(candidates, queries, rounds = ROUNDS) {
+/** Microseconds of a query of each, in turns, of other queries in each round. */
+async function measure(candidates, queries, rounds) {
   const micros = Object.fromEntries(Object.keys(candidates).map((name) => [name, []]));
   const isSlow = (name) => {
     const limit = Math.max(micros.ours[0], micros.unfiltered[0]) * SLOW;
     return (name === 'ids' || name === 'bits') && micros[name][0] > limit;
   };
   for (let round = 0; round < rounds; round++) {
+    const asked = queries.slice(round * QUERIES, (round + 1) * QUERIES);
     for (const [name, search] of Object.entries(candidates)) {
       if (round > 0 && isSlow(name)) continue;
       const since = process.cpuUsage();
-      for (const query of queries) {
+      for (const query of asked) {
         await search(query);
         await new Promise((resolve) => setImmediate(resolve));
       }
       const { user, system } = process.cpuUsage(since);
-      micros[name].push((user + system) / queries.length);
+      micros[name].push((user + system) / asked.length);
     }
   }
   const turn = median(micros.nothing);
@@ -205,25 +212,26 @@ function line(kind, share, plan, cell, beside) {
   const ratio = (of) => (ours / of).toFixed(2);
   if (ours !== undefined) {
     cells.push(time(ours), time(scan), time(unfiltered), ratio(scan), ratio(unfiltered), ratio(better));
-    cells.push(verdict(cell.isFast));
+    cells.push(verdict(cell.isFast), time(beside.micros.first));
   }
   const { names, micros } = beside;
   if (options.base) cells.push(recall.before.toFixed(3), `${cell.workBefore.toFixed(0)} us`);
   if (options.base && ours !== undefined) {
-    const { before, unfilteredBefore } = micros;
+    const { before, unfilteredBefore, first, firstBefore } = micros;
     cells.push(time(before), ratio(before), (unfiltered / unfilteredBefore).toFixed(2));
+    cells.push((first / firstBefore).toFixed(2));
   }
   for (const name of names) cells.push(`${recall[name].toFixed(3)}, ${time(micros[name])}`);
   return `| ${cells.join(' | ')} |`;
 }
 
 const HEADS = ['filter', 'passing', 'plan', 'recall', 'held', 'found without', 'work'];
-const TIMES = ['ours', 'scan', 'unfiltered', 'of scan', 'of unfiltered', 'of better', 'held'];
+const TIMES = ['ours', 'scan', 'unfiltered', 'of scan', 'of unfiltered', 'of better', 'held', 'first'];
 const headsOf = (names) => [
   ...HEADS,
   ...(ROUNDS === 0 ? [] : TIMES),
   ...(options.base ? ['recall before', 'work before'] : []),
-  ...(options.base && ROUNDS > 0 ? ['before', 'of before', 'unfiltered, of before'] : []),
+  ...(options.base && ROUNDS > 0 ? ['before', 'of before', 'unfiltered, of before', 'first, of before'] : []),
   ...names,
 ];
 
@@ -246,14 +254,29 @@ async function warm({ side, before }, set, params) {
   for (const share of [0.001, 0.1, 0.5, 0.9]) {
     const { ids, bits, ...walks } = candidatesOf(side, before, filterOf(set.columns.label, share), params);
     const scans = options['no-scan'] ? {} : { ids, bits };
-    await measure({ ...scans, ...walks }, set.queries.any, warmRounds);
+    const again = Array.from({ length: warmRounds }, () => set.queries.any.slice(0, QUERIES)).flat();
+    await measure({ ...scans, ...walks }, again, warmRounds);
   }
+}
+
+/** Microseconds of the first search by a filter, the bits of which nobody has looked at. */
+async function firstMicros(side, queries, { passing }, params) {
+  const times = [];
+  for (const query of queries.slice(0, NEW_FILTERS)) {
+    const since = process.cpuUsage();
+    await searchRows(side, query, { k: K, params, passing: { ...passing } });
+    const { user, system } = process.cpuUsage(since);
+    times.push(user + system);
+  }
+  return median(times);
 }
 
 async function cellOf(sides, set, { name, column: of, queries: which }, share, { params, rivals, all }) {
   const { side, before } = sides;
   const filter = filterOf(set.columns[of], share);
-  const queries = set.queries[which];
+  const earlier = set.queries[which].slice(0, BEFORE);
+  const queries = set.queries[which].slice(BEFORE, BEFORE + QUERIES);
+  const later = set.queries[which].slice(BEFORE + QUERIES);
   const { ids, bits, nothing, ...walks } = candidatesOf(side, before, filter, params);
   const beside = Object.fromEntries(
     rivals.map((rival) => [rival.name, (query) => rival.search(query, of, filter)]),
@@ -263,12 +286,17 @@ async function cellOf(sides, set, { name, column: of, queries: which }, share, {
     unfiltered: all[which],
     unfilteredBefore: all[which],
   };
-  // Twice: bits that are searched by again are kept in the order of nodes.
-  await walks.ours(queries[0]);
-  await walks.before?.(queries[0]);
+  for (const query of earlier) {
+    await walks.ours(query);
+    await walks.before?.(query);
+  }
   const found = await recallOf(sides, { ...walks, ...beside }, queries, truths);
   const scans = options['no-scan'] ? {} : { ids, bits };
-  const micros = ROUNDS === 0 ? {} : await measure({ nothing, ...scans, ...walks, ...beside }, queries);
+  const micros = ROUNDS === 0 ? {} : await measure({ nothing, ...scans, ...walks, ...beside }, later, ROUNDS);
+  if (ROUNDS > 0) {
+    micros.first = await firstMicros(side, later, filter, params);
+    if (before) micros.firstBefore = await firstMicros(before, later, filter, params);
+  }
   const plan = await explained(side, queries[0], { k: K, params, passing: filter.passing });
   const cell = judged(found, micros);
   console.log(line(name, share, plan, cell, { names: Object.keys(beside), micros }));
@@ -277,7 +305,12 @@ async function cellOf(sides, set, { name, column: of, queries: which }, share, {
 
 async function run(rows, indexName, shape) {
   const isSparse = indexName === 'SPARSE';
-  const made = (isSparse ? makeSparseData : makeData)(rows, QUERIES, shape, Number(options.seed));
+  const made = (isSparse ? makeSparseData : makeData)(
+    rows,
+    BEFORE + QUERIES * (ROUNDS + 1),
+    shape,
+    Number(options.seed),
+  );
   const set = { ...made, dim: DIM };
   const { params } = indexes[indexName];
   const sides = await openSides(set, indexName, shape);
@@ -293,7 +326,10 @@ async function run(rows, indexName, shape) {
   console.log(`| ${heads.join(' | ')} |\n|${'---|'.repeat(heads.length)}`);
   await warm(sides, set, params);
   const { bits } = scansOf(sides.side, filterOf(set.columns.label, 1));
-  const truths = ([name, queries]) => [name, queries.map((query) => new Set(bits(query)))];
+  const truths = ([name, queries]) => [
+    name,
+    queries.slice(BEFORE, BEFORE + QUERIES).map((query) => new Set(bits(query))),
+  ];
   const all = Object.fromEntries(Object.entries(set.queries).map(truths));
   const cells = [];
   for (const kind of kinds) {
