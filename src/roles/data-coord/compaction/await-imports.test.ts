@@ -1,15 +1,27 @@
 // Rows of an import are merged with others once every shard reads it: before that a read leaves them out, and could not any more.
 import { expect, test } from 'vitest';
 import { ElanusError } from '#base/errors.js';
-import { simulatedCluster } from '#platform/memory/memory-platform.js';
+import { neverAborted } from '#base/on-abort.js';
+import { parseChannel } from '#model/states/channel.js';
+import { parseFlushedSegment } from '#model/states/segment.js';
+import { openMemoryPlatform, simulatedCluster } from '#platform/memory/memory-platform.js';
+import { ChannelRecord } from '#proto/elanus/data.js';
+import { QueryCoordDefinition, StreamingNodeDefinition } from '#proto/elanus/roles.js';
+import { type Handlers, inProcessClient } from '#rpc/service.js';
 import {
+  CHANNEL,
   COLLECTION,
   commit,
   dataCoordSettings,
+  down,
   segment,
   start,
   watch,
 } from '../../../../test/support/data-coord.js';
+import { AwaitedImports } from './await-imports.js';
+
+type QueryCoordHandlers = Handlers<typeof QueryCoordDefinition>;
+type StreamingNodeHandlers = Handlers<typeof StreamingNodeDefinition>;
 
 const twelve = (first: bigint): bigint[] => Array.from({ length: 12 }, (_, at) => first + BigInt(at));
 const never = new Promise<void>(() => {});
@@ -83,6 +95,8 @@ test('a load that takes long holds up neither what else is merged, nor who asks 
     key: 'collection_not_fully_loaded',
   });
   await running.cluster.world.advance(30_000);
+  // The rounds would queue up behind the load.
+  expect(state.asked).toBe(1);
   await running.run(running.dataCoord.close());
 });
 
@@ -97,4 +111,29 @@ test('that a client asks for: refused with the reason, until it is read', async 
   await run(registry.compact(wanted));
   await running.cluster.world.advance(1000);
   expect(state.merged.sort()).toEqual([...FLUSHED, ...IMPORTED]);
+});
+
+test('of collections that were dropped nothing is kept', async () => {
+  const cluster = simulatedCluster(22);
+  const imported = parseFlushedSegment(segment(31n, { timestampFrom: 5n, commitTimestamp: 7n }));
+  const record = ChannelRecord.fromPartial({ vchannel: CHANNEL, collectionId: COLLECTION });
+  const channels = [parseChannel(record)];
+  const queryCoordHandlers: Partial<QueryCoordHandlers> = { segmentsChanged: down };
+  const imports = new AwaitedImports(
+    {
+      platform: openMemoryPlatform({ cluster, host: 'dc' }),
+      catalog: { segmentsOf: () => [imported], channelsOf: () => channels },
+      peers: {
+        queryCoord: inProcessClient(QueryCoordDefinition, queryCoordHandlers as QueryCoordHandlers),
+        streamingNode: inProcessClient(StreamingNodeDefinition, {} as StreamingNodeHandlers),
+      },
+    },
+    neverAborted,
+  );
+  await cluster.world.runUntil(imports.show(COLLECTION));
+  imports.forgetDropped();
+  expect(imports.isAwaited(COLLECTION)).toBe(true);
+  channels.length = 0;
+  imports.forgetDropped();
+  expect(imports.isAwaited(COLLECTION)).toBe(false);
 });

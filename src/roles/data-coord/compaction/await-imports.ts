@@ -5,6 +5,7 @@
 import { ElanusError, messageOf } from '#base/errors.js';
 import { joinSignals } from '#base/on-abort.js';
 import { type FlushedSegment, isFlushed } from '#model/states/segment.js';
+import { endedSoon } from '#platform/time.js';
 import { untilServed } from '#roles/data-coord/imports/until-served.js';
 import type { PlanParts } from './run-plan.js';
 
@@ -12,16 +13,27 @@ import type { PlanParts } from './run-plan.js';
 const CHECKPOINT_MS_MAX = 10_000;
 /** And for the shards to read it; what takes longer is compacted later. */
 const SEEN_MS_MAX = 5000;
+/** A question whether they do is put again after so long: each is a round of query-coord, and they would queue up behind a load that takes long. */
+const ASK_MS_MAX = 60_000;
+
+/** What it needs of all that plans are carried out with. */
+export interface AwaitedImportsParts {
+  readonly platform: Pick<PlanParts['platform'], 'clock' | 'timers' | 'logger'>;
+  readonly catalog: Pick<PlanParts['catalog'], 'segmentsOf' | 'channelsOf'>;
+  readonly peers: Pick<PlanParts['peers'], 'queryCoord' | 'streamingNode'>;
+}
 
 export class AwaitedImports {
-  readonly #parts: PlanParts;
+  readonly #parts: AwaitedImportsParts;
   readonly #signal: AbortSignal;
   /** By collection: imports until then are read by every shard. After a restart they are asked again. */
   readonly #seenUntil = new Map<bigint, bigint>();
   /** Collections with imports that some shard did not read at the last look. */
   readonly #unseen = new Set<bigint>();
+  /** By collection: the question that has no answer yet. */
+  readonly #asking = new Map<bigint, Promise<void>>();
 
-  constructor(parts: PlanParts, signal: AbortSignal) {
+  constructor(parts: AwaitedImportsParts, signal: AbortSignal) {
     this.#parts = parts;
     this.#signal = signal;
   }
@@ -42,6 +54,13 @@ export class AwaitedImports {
     }
   }
 
+  /** Nothing is kept of collections that were dropped. */
+  forgetDropped(): void {
+    const { catalog } = this.#parts;
+    for (const known of [this.#seenUntil, this.#unseen])
+      for (const id of known.keys()) if (catalog.channelsOf(id).length === 0) known.delete(id);
+  }
+
   isAwaited(collectionId: bigint): boolean {
     return this.#unseen.has(collectionId);
   }
@@ -56,12 +75,16 @@ export class AwaitedImports {
 
   /** Has all shards read what was imported until now, if they can. */
   async show(collectionId: bigint): Promise<void> {
-    this.#unseen.delete(collectionId);
     const newest = this.#imported(collectionId).reduce((until, one) => max(until, one.commitTimestamp), 0n);
     if (newest === 0n) this.#seenUntil.delete(collectionId);
-    if (newest <= (this.#seenUntil.get(collectionId) ?? 0n)) return;
-    if (await this.#isServed(collectionId)) this.#seenUntil.set(collectionId, newest);
-    else this.#unseen.add(collectionId);
+    const { timers } = this.#parts.platform;
+    const isUnseen = (): boolean => newest > (this.#seenUntil.get(collectionId) ?? 0n);
+    const earlier = isUnseen() ? this.#asking.get(collectionId) : undefined;
+    if (earlier !== undefined) await endedSoon(timers, earlier, SEEN_MS_MAX);
+    if (isUnseen() && !this.#asking.has(collectionId))
+      await endedSoon(timers, this.#ask(collectionId, newest), SEEN_MS_MAX);
+    if (isUnseen()) this.#unseen.add(collectionId);
+    else this.#unseen.delete(collectionId);
   }
 
   /** @throws collection_not_fully_loaded some shard may not read an import yet */
@@ -80,22 +103,25 @@ export class AwaitedImports {
     return flushed.filter(({ commitTimestamp }) => commitTimestamp !== 0n);
   }
 
-  async #isServed(collectionId: bigint): Promise<boolean> {
+  /** Never rejects. @param newest what there is when it is asked: later imports another question is put for */
+  #ask(collectionId: bigint, newest: bigint): Promise<void> {
     const { peers, platform } = this.#parts;
     const late = new AbortController();
-    const timer = platform.timers.after(SEEN_MS_MAX, () => late.abort());
+    const timer = platform.timers.after(ASK_MS_MAX, () => late.abort());
     const { signal, release } = joinSignals([late.signal, this.#signal]);
-    const context = { signal, deadlineMs: platform.clock.now() + SEEN_MS_MAX, metadata: {} };
-    try {
-      await untilServed(peers, collectionId, context);
-      return true;
-    } catch (error) {
-      platform.logger.debug('import_not_merged_yet', { collectionId, reason: messageOf(error) });
-      return false;
-    } finally {
-      timer.cancel();
-      release();
-    }
+    const context = { signal, deadlineMs: platform.clock.now() + ASK_MS_MAX, metadata: {} };
+    const asking = untilServed(peers, collectionId, context)
+      .then(() => void this.#seenUntil.set(collectionId, newest))
+      .catch((error: unknown) =>
+        platform.logger.debug('import_not_merged_yet', { collectionId, reason: messageOf(error) }),
+      )
+      .finally(() => {
+        timer.cancel();
+        release();
+        this.#asking.delete(collectionId);
+      });
+    this.#asking.set(collectionId, asking);
+    return asking;
   }
 }
 

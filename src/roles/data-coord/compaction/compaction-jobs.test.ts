@@ -22,6 +22,8 @@ class World {
   readonly merged: string[] = [];
   /** Before the data-node answers. */
   atNode: () => Promise<void> = async () => {};
+  /** Before query-coord says that the collection is served. */
+  atLook: () => Promise<void> = async () => {};
   /** Before each change of the catalog, which are counted from 1. */
   atChange: (step: number) => void = () => {};
   #nextId = 6000n;
@@ -44,6 +46,12 @@ class World {
     return {
       rootCoord: { allocID: async ({ count }) => ({ ID: this.#next(count), count }) },
       streamingNode: { segmentsInUse: async ({ segmentIds }) => ({ segmentIds }) },
+      queryCoord: {
+        segmentsChanged: async ({ untilServed }) => {
+          if (untilServed) await this.atLook();
+          return {};
+        },
+      },
       dataNode: {
         compactSegments: async ({ sources }) => {
           this.merged.push(sources.map(({ id }) => id).join());
@@ -70,16 +78,17 @@ class World {
   }
 }
 
-const rows = (id: bigint, partitionId: bigint): SegmentRecord =>
-  segment(id, { partitionId, timestampFrom: id, timestampTo: id });
+const rows = (id: bigint, partitionId: bigint, commitTimestamp = 0n): SegmentRecord =>
+  segment(id, { partitionId, timestampFrom: id, timestampTo: id, commitTimestamp });
 
-/** Two segments in each of two partitions: two plans. */
-async function withFour(world: World): Promise<Running> {
+/** Two segments in each of two partitions: two plans. @param importedAt of an import */
+async function withFour(world: World, importedAt = 0n): Promise<Running> {
   const running = await world.live();
   await watch(running);
   const owned = await running.run(running.registry.acquireChannels({ serverId: 9n }));
   const epoch = owned.channels[0]?.channel?.epoch ?? 0n;
-  await commit(running, epoch, [rows(11n, 70n), rows(12n, 70n), rows(13n, 71n), rows(14n, 71n)], 20n);
+  const segments = [rows(11n, 70n, importedAt), rows(12n, 70n), rows(13n, 71n), rows(14n, 71n)];
+  await commit(running, epoch, segments, 20n);
   return running;
 }
 
@@ -215,6 +224,31 @@ describe('a compaction that a client asked for', () => {
     ]);
     expect(world.merged).toHaveLength(8);
     expect(await flushedOf(running)).toEqual([11n, 12n, 13n, 14n]);
+  });
+
+  it('waits until its collection is loaded anew after a restart, however long that takes', async () => {
+    const world = new World();
+    const first = await withFour(world, 15n);
+    world.atNode = never;
+    const asked = await begin(first);
+    await pause(first, 1000);
+    first.platform.crash();
+    world.atNode = async () => {};
+    world.atLook = () => Promise.reject(new ElanusError('collection_not_fully_loaded', 'it is loading'));
+    const second = await world.live();
+    await pause(second, 600_000);
+    expect(await plansOf(second, asked)).toMatchObject([{ state: 'waiting' }, { state: 'waiting' }]);
+    const explained = await second.run(
+      second.registry.explain({ kind: 'compaction', collectionIds: [COLLECTION] }),
+    );
+    expect(explained.operations).toMatchObject([
+      {
+        what: `compaction ${asked}`,
+        waitsFor: expect.stringMatching(/segments 11 of an import are not read/),
+      },
+    ]);
+    world.atLook = async () => {};
+    expect(await ended(second, asked)).toMatchObject([{ state: 'done' }, { state: 'done' }]);
   });
 
   it('is known until a thousand others ended after it', async () => {

@@ -10,7 +10,8 @@
 //   the last plan has ended, and so has the job  an answer for those who ask
 //
 // What fails because somebody is away is tried again for a while; anything else ends the plan with its reason. A process that closes leaves
-// its job as it is.
+// its job as it is. A collection that was loaded when the job was asked for, and is loaded anew, is waited for as long as that takes: a job
+// that was taken does not end because a cluster restarts slowly.
 
 import { type BackOff, longerPause } from '#base/back-off.js';
 import { ElanusError, errorSpecs, messageOf } from '#base/errors.js';
@@ -35,13 +36,15 @@ const LIVE_MAX = 1024;
 const ENDED_MAX = 1000;
 /** Records that one change forgets. */
 const FORGOTTEN_MAX = 64;
-/** Without a plan that ends between them. */
+/** Failures without a plan that ends between them. */
 const TRIES_MAX = 8;
 const tryBackOff: BackOff = { minMs: 200, maxMs: 10_000 };
 
 /** A job whose last try failed. */
 export interface JobRetry {
   readonly tries: number;
+  /** The tries that something else than a load ended. */
+  readonly failures: number;
   readonly reason: string;
   /** When the first of them failed, and when the next begins, in wall-clock ms. */
   readonly sinceMs: number;
@@ -174,31 +177,34 @@ export class CompactionJobs {
       this.#retries.delete(id);
     } catch (error) {
       // The next life goes on with it.
-      if (!this.#parts.closing.aborted) this.#tryLater(id, messageOf(error));
+      if (!this.#parts.closing.aborted) this.#tryLater(id, error);
     } finally {
       this.#underWay = undefined;
     }
   }
 
-  #tryLater(id: bigint, reason: string): void {
+  #tryLater(id: bigint, error: unknown): void {
     const { platform } = this.#parts;
     const before = this.#retries.get(id);
     const pauseMs = before === undefined ? tryBackOff.minMs : longerPause(before.pauseMs, tryBackOff);
     const timer = platform.timers.after(pauseMs, () => this.#enqueue(id));
     const now = platform.clock.now();
+    const isLoading = error instanceof ElanusError && error.key === 'collection_not_fully_loaded';
+    const reason = messageOf(error);
     this.#retries.set(id, {
-      ...{ tries: (before?.tries ?? 0) + 1, sinceMs: before?.sinceMs ?? now },
-      ...{ reason, pauseMs, timer, retryAtMs: now + pauseMs },
+      ...{ tries: (before?.tries ?? 0) + 1, failures: (before?.failures ?? 0) + (isLoading ? 0 : 1) },
+      ...{ reason, pauseMs, timer, sinceMs: before?.sinceMs ?? now, retryAtMs: now + pauseMs },
     });
-    platform.logger.warn('compaction_tried_again', { compactionId: id, reason, pauseMs });
+    const fields = { compactionId: id, reason, pauseMs };
+    platform.logger[isLoading ? 'debug' : 'warn']('compaction_tried_again', fields);
   }
 
   async #carryOut(id: bigint): Promise<void> {
     const job = this.get(id);
     if (job === undefined || job.state === 'ended') return;
-    const { tries = 0, reason = '' } = this.#retries.get(id) ?? {};
-    if (tries >= TRIES_MAX) {
-      await this.#note(job, { kind: 'fail', reason: `tried ${tries} times, the last failed: ${reason}` });
+    const { failures = 0, reason = '' } = this.#retries.get(id) ?? {};
+    if (failures >= TRIES_MAX) {
+      await this.#note(job, { kind: 'fail', reason: `tried ${failures} times, the last failed: ${reason}` });
       return;
     }
     let collection: JobCollection;

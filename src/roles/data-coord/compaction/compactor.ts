@@ -100,6 +100,7 @@ export class Compactor {
     this.jobs.resume();
     const look = (): void => {
       if (this.#closing.signal.aborted) return;
+      this.#imports.forgetDropped();
       for (const { collectionId } of this.#parts.catalog.channels.values()) this.changed(collectionId);
       this.#check = this.#parts.platform.timers.after(CHECK_MS, look);
     };
