@@ -12,6 +12,7 @@ import { metaChangesMax } from '#platform/meta-check.js';
 import type { Platform } from '#platform/platform.js';
 import { LogRecord } from '#proto/elanus/data.js';
 import { type ChannelCheckpoint, CheckpointOutcome } from '#proto/elanus/roles.js';
+import { applyFound } from '#roles/streaming-node/writes/found-records.js';
 import { KnownWrites } from '#roles/streaming-node/writes/known-writes.js';
 import { groupSize, type Pending, reserveIds } from '#roles/streaming-node/writes/write-group.js';
 import { encodeLogRecord } from '#wal/log-record-bytes.js';
@@ -210,7 +211,10 @@ export class PhysicalChannel {
     this.#queuedBytes = 0;
   }
 
-  /** Opens the log again and applies what is in it beyond what was known, as if its write had succeeded. Writers are refused meanwhile. */
+  /**
+   * Opens the log again and applies what is in it beyond what was known, as if its write had succeeded. Writers are refused meanwhile. While there
+   * is no memory for it (ADR 0100) it is as if the log could not be opened: tried again.
+   */
   async #reopen(): Promise<void> {
     let next = this.#log.nextLsn;
     const acknowledged = next;
@@ -221,11 +225,12 @@ export class PhysicalChannel {
       !this.#closing.signal.aborted;
       pauseMs = Math.min(REOPEN_MS_MAX, pauseMs * 2)
     ) {
+      let log: WriteAheadLog | undefined;
       try {
-        const log = await this.#parts.openLog((found) => checkWhole(found, acknowledged));
+        log = await this.#parts.openLog((found) => checkWhole(found, acknowledged));
         for await (const { lsn, payload } of log.read(next)) {
           const record = LogRecord.decode(payload);
-          await this.shards.get(record.vchannel)?.apply(record, lsn);
+          await applyFound(this.shards.get(record.vchannel), record, lsn);
           this.#known.note(record);
           next = lsn + 1n;
           recovered++;
@@ -235,6 +240,7 @@ export class PhysicalChannel {
         this.#platform.logger.info('wal_reopened', { nextLsn: log.nextLsn, recovered });
         return;
       } catch (error) {
+        await log?.close().catch(() => {});
         this.#platform.logger.error('wal_reopen_failed', { reason: messageOf(error), pauseMs });
         if (error instanceof ElanusError && error.key === 'wal_fenced') {
           this.#stop(error);

@@ -16,19 +16,21 @@ import { Shard } from './shard.js';
 import type { ShardChange } from './shard-change.js';
 
 const DIM = 4;
-const schema = CollectionSchema.fromPartial({
-  name: 'c',
-  fields: [
-    { fieldID: 100n, name: 'pk', dataType: DataType.Int64, isPrimaryKey: true },
-    {
-      fieldID: 101n,
-      name: 'v',
-      dataType: DataType.FloatVector,
-      nullable: true,
-      typeParams: [{ key: 'dim', value: String(DIM) }],
-    },
-  ],
-});
+const schemaOf = (dim: number) =>
+  CollectionSchema.fromPartial({
+    name: 'c',
+    fields: [
+      { fieldID: 100n, name: 'pk', dataType: DataType.Int64, isPrimaryKey: true },
+      {
+        fieldID: 101n,
+        name: 'v',
+        dataType: DataType.FloatVector,
+        nullable: true,
+        typeParams: [{ key: 'dim', value: String(dim) }],
+      },
+    ],
+  });
+const schema = schemaOf(DIM);
 
 const rows = (...keys: readonly bigint[]): ColumnBatch =>
   batchOf(keys.length, [
@@ -44,7 +46,7 @@ const write = (inserts: readonly [bigint, ColumnBatch][], deleted?: readonly big
 
 const unfit = batchOf(1, [column(101n, DataType.FloatVector, new Uint8Array(3))]);
 
-async function open() {
+async function open(own = schema) {
   const { world, ...rest } = simulatedCluster(1);
   const real = openMemoryPlatform({ cluster: { world, ...rest }, host: 'a' });
   const faults = { memory: false, ids: new Set<string>(), forward: false };
@@ -76,7 +78,7 @@ async function open() {
       channel: {
         vchannel: name,
         collectionId: 1n,
-        schema,
+        schema: own,
         ownerServerId: 1n,
         epoch: 1n,
         checkpointLsn: 0n,
@@ -85,7 +87,7 @@ async function open() {
         droppedPartitionIds: [],
         readableFrom: 0n,
       },
-      schema,
+      schema: own,
       persistedSegmentIds: new Set(),
       allocateIds: async (count) => {
         if (faults.ids.has(name)) throw new ElanusError('service_unavailable', 'no ids; try again');
@@ -204,6 +206,34 @@ describe('a change', () => {
     expect(
       await settled(submit(one, write([[1n, rows(1n)]])), submit(other, write([[1n, rows(1n)]]))),
     ).toEqual(['rejected', 'fulfilled']);
+  });
+  it('that failed and is in the log all the same waits for its memory, and its shard is read meanwhile', async () => {
+    // More than a region that others share has: it needs one of its own.
+    const [dim, count] = [32_768, 130];
+    const { run, submit, shardOf, faults, disk } = await open(schemaOf(dim));
+    const shard = shardOf('x_1v0');
+    const wide = (...keys: readonly bigint[]): ShardChange => {
+      const vectors = new Uint8Array(keys.length * dim * 4);
+      return write([
+        [
+          1n,
+          batchOf(keys.length, [columnFromInt64(100n, keys), column(101n, DataType.FloatVector, vectors)]),
+        ],
+      ]);
+    };
+    const many = Array.from({ length: count }, (_, at) => BigInt(at + 10));
+    await run(submit(shard, wide(1n)));
+    disk.appendFault = () => {
+      disk.appendFault = undefined;
+      faults.memory = true;
+      return { keptBytes: Number.MAX_SAFE_INTEGER };
+    };
+    await expect(run(submit(shard, wide(...many)))).rejects.toMatchObject({ key: 'wal_unavailable' });
+    await expect(run(submit(shard, wide(2n)))).rejects.toMatchObject({ key: 'memory_limit' });
+    expect([shard.failure, keysOf(shard)]).toEqual([undefined, [1n]]);
+    faults.memory = false;
+    await run(submit(shard, wide(2n)));
+    expect(keysOf(shard)).toHaveLength(count + 2);
   });
   it('leaves the shard as it was when its append fails', async () => {
     const { run, submit, shardOf, disk } = await open();

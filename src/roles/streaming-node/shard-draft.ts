@@ -70,9 +70,21 @@ export class ShardDraft {
 
   /** The log records of a change, in order. @throws parameter_too_large, memory_limit; then the draft is as before */
   plan(change: ShardChange, timestamp: bigint): LogRecord[] {
+    return this.#whole(() => this.#plan(change, timestamp));
+  }
+
+  /** Takes what applying a record needs that is in the log and was not planned here. @throws memory_limit; then the draft is as before */
+  hold({ write }: LogRecord): void {
+    this.#whole(() => {
+      for (const { segmentId, partitionId, rows } of write?.inserts ?? [])
+        if (rows !== undefined) this.#reserve(segmentId, partitionId, rows);
+    });
+  }
+
+  #whole<T>(task: () => T): T {
     this.#undo = [];
     try {
-      return this.#plan(change, timestamp);
+      return task();
     } catch (error) {
       for (const undo of this.#undo.reverse()) undo();
       if (error instanceof RangeError) throw outOfMemory(error);
