@@ -41,6 +41,7 @@ export class ShardSet {
   readonly #opening = new KeyedMutex();
   readonly #started = deferred<void>();
   #isStarted = false;
+  #isClosed = false;
   /** Closed before the channels were taken over, among which they may be. */
   readonly #closedEarly = new Set<string>();
   readonly #rebuilds: LaterRebuilds;
@@ -82,7 +83,7 @@ export class ShardSet {
 
   /**
    * Undefined: the channel is none of this node's, or was dropped.
-   * @throws channel_not_available it is being rebuilt: what it has in no file is in the log; what `late` makes while channels are taken over
+   * @throws channel_not_available it is being rebuilt, or this node ends: what it has in no file is in the log; what `late` makes while channels are taken over
    */
   async unlessDropped(
     vchannel: string,
@@ -90,7 +91,7 @@ export class ShardSet {
     late: () => ElanusError,
   ): Promise<OpenShard | undefined> {
     await unlessAborted(this.#started.promise, signal, late);
-    if (this.#released.get(vchannel)?.isClosed === false) throw notServed(vchannel);
+    if (this.#isClosed || this.#released.get(vchannel)?.isClosed === false) throw notServed(vchannel);
     return this.#shards.get(vchannel);
   }
 
@@ -179,10 +180,13 @@ export class ShardSet {
       );
   }
 
+  /** A query-node of this process goes after it: what a call that still runs finds missing there, no shard has lost. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#rebuilds.close();
     await Promise.all([...this.#shards.values()].map(({ flush }) => flush.close()));
     await Promise.all([...this.#physical.values()].map((physical) => physical.close()));
+    for (const { shard } of this.#shards.values()) shard.closed = true;
   }
 
   /** @throws data_corrupt when the log and the catalog's channels do not belong together; then nothing in the log was changed. */

@@ -2,6 +2,7 @@
 // that fails is tried again until data-coord has it.
 
 import { describe, expect, it } from 'vitest';
+import { deferred } from '#base/async.js';
 import { bytesView } from '#base/bytes.js';
 import { ElanusError, type ErrorKey } from '#base/errors.js';
 import { batchOf, column, columnFromInt64 } from '#model/columns/column.js';
@@ -45,6 +46,10 @@ interface Facts {
   commitFailures: number;
   commitFailure: ErrorKey;
   commits: number;
+  /** The query-node, where a test needs one. */
+  queryNode: Partial<Handlers<typeof QueryNodeDefinition>>;
+  /** How often query-coord was asked for a target. */
+  targetsAsked: number;
 }
 
 const newFacts = (): Facts => ({
@@ -55,6 +60,8 @@ const newFacts = (): Facts => ({
   commitFailures: 0,
   commitFailure: 'service_unavailable',
   commits: 0,
+  queryNode: {},
+  targetsAsked: 0,
 });
 
 async function start(cluster: SimulatedCluster, facts: Facts, before?: MemoryPlatform) {
@@ -93,8 +100,13 @@ async function start(cluster: SimulatedCluster, facts: Facts, before?: MemoryPla
           return { outcomes: checkpoints.map(() => CheckpointOutcome.CheckpointSaved) };
         },
       }),
-      queryNode: client(QueryNodeDefinition, {}),
-      queryCoord: client(QueryCoordDefinition, { segmentsChanged: async () => ({}) }),
+      queryNode: client(QueryNodeDefinition, facts.queryNode),
+      queryCoord: client(QueryCoordDefinition, {
+        segmentsChanged: async () => {
+          facts.targetsAsked++;
+          return {};
+        },
+      }),
     },
     new MemoryAccount(platform.memoryBytes, platform.metrics),
   );
@@ -341,6 +353,31 @@ describe('streaming-node', () => {
       [-1n, 2n],
     ]);
     expect(files.map(({ files: [file] }) => file?.key.split('/')[2])).toEqual(['71', '-1']);
+  });
+  it('takes nothing for lost that its query-node lets go after it, and says of no row then that it is in a file', async () => {
+    const facts = newFacts();
+    const gone = deferred<void>();
+    facts.queryNode = { loadSegment: async () => ({}), applyDeletes: () => gone.promise.then(() => ({})) };
+    const running = await start(simulatedCluster(4), facts);
+    const { calls, run, node, cluster } = running;
+    await run(append(running, [1n, 2n]));
+    const { flushTimestamp } = await run(calls.sealChannel({ vchannel: CHANNEL }));
+    await run(calls.awaitCheckpoint({ vchannel: CHANNEL, timestamp: flushTimestamp }));
+    const target = () => ({
+      ...{ vchannel: CHANNEL, partitionIds: [70n], schema, version: ++facts.clock },
+      segments: [...facts.committed.values()].map((segment) => ({ segment, nodeId: 2n })),
+    });
+    await run(calls.syncTarget(target()));
+    const { timestamp } = await run(append(running, [3n]));
+    const asked = facts.targetsAsked;
+    const syncing = calls.syncTarget(target()).catch(() => {});
+    await cluster.world.advance(10);
+    await run(node.close());
+    gone.reject(new ElanusError('collection_not_fully_loaded', 'the query-node has let it go'));
+    await run(syncing);
+    expect(facts.targetsAsked).toBe(asked);
+    const late = run(calls.awaitCheckpoint({ vchannel: CHANNEL, timestamp }));
+    await expect(late).rejects.toMatchObject({ key: 'channel_not_available' });
   });
   it('serves no channel that is closed or unknown', async () => {
     const running = await fresh();
