@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { addressOf, checkWays, parseBytes, parseFolder, parseOrigin, parseThreads } from './command-line.js';
+import {
+  addressOf,
+  checkHasEffect,
+  checkWays,
+  parseBytes,
+  parseFolder,
+  parseOrigin,
+  parseThreads,
+} from './command-line.js';
 
 describe('parseBytes', () => {
   it('reads plain bytes and units of 1024', () => {
@@ -29,6 +37,28 @@ describe('parseFolder', () => {
   it('takes paths, not the emptiness of a variable that is not set', () => {
     expect(['data', './my data', '/'].map(parseFolder)).toEqual(['data', './my data', '/']);
     for (const text of ['', 'a\0b']) expect(() => parseFolder(text)).toThrow('expected a path');
+  });
+});
+
+describe('checkHasEffect', () => {
+  const given = { auth: false, auditFile: undefined, rest: true, restV1: false, corsOrigins: [] };
+  const say = {
+    auth: '--auth',
+    auditFile: '--audit-log',
+    rest: '--no-rest',
+    restV1: '--rest-v1',
+    corsOrigins: '--cors-origin',
+  };
+  const refused = (more: object, text: string): void =>
+    expect(() => checkHasEffect({ ...given, ...more }, say)).toThrow(text);
+
+  it('what would do nothing is refused', () => {
+    refused({ auditFile: 'a' }, '--audit-log is given without --auth: nothing would be written');
+    refused({ rest: false, restV1: true }, '--rest-v1 is given with --no-rest');
+    refused({ rest: false, corsOrigins: ['*'] }, '--cors-origin is given with --no-rest');
+    checkHasEffect(given, say);
+    checkHasEffect({ ...given, auth: true, auditFile: 'a', restV1: true, corsOrigins: ['*'] }, say);
+    checkHasEffect({ ...given, rest: false }, say);
   });
 });
 

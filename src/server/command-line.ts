@@ -215,3 +215,29 @@ export function checkOpenness(
     `${say.host} ${host} would open the database to the network without authentication; ${say.auth} (docs/security.md), bind to 127.0.0.1, or ${say.insecure} if the network is yours`,
   );
 }
+
+interface Given {
+  readonly auth: boolean;
+  readonly auditFile: string | undefined;
+  readonly rest: boolean;
+  readonly restV1: boolean;
+  readonly corsOrigins: readonly string[];
+}
+
+/** What would be taken and do nothing. @throws invalid_parameter */
+export function checkHasEffect(
+  { auth, auditFile, rest, restV1, corsOrigins }: Given,
+  say: Readonly<Record<keyof Given, string>>,
+): void {
+  if (auditFile !== undefined && !auth)
+    throw new ElanusError(
+      'invalid_parameter',
+      `${say.auditFile} is given without ${say.auth}: nothing would be written to it, as nobody says who asks; give both or none`,
+    );
+  const ofRest = restV1 ? say.restV1 : corsOrigins.length > 0 ? say.corsOrigins : undefined;
+  if (ofRest !== undefined && !rest)
+    throw new ElanusError(
+      'invalid_parameter',
+      `${ofRest} is given with ${say.rest}: there would be no REST that it is about; leave one of the two out`,
+    );
+}

@@ -12,7 +12,14 @@ import type { Platform } from '#platform/platform.js';
 import { providerEnvironment, providerSettings } from '#platform/providers/provider-settings.js';
 import { type CallerOptions, callerMetadata, LocalTransport } from '#server/in-process/local-transport.js';
 import { servePort } from '#server/in-process/port-calls.js';
-import { addressOf, checkOpenness, GRPC_THREADS_MAX, isThreadCount, PORT_MAX } from './command-line.js';
+import {
+  addressOf,
+  checkHasEffect,
+  checkOpenness,
+  GRPC_THREADS_MAX,
+  isThreadCount,
+  PORT_MAX,
+} from './command-line.js';
 import { type Config, defaultConfig } from './config.js';
 import { type RunningNode, startNode } from './node.js';
 import { checkRootPassword } from './root-password.js';
@@ -59,6 +66,16 @@ export async function openDatabase(folder: string | undefined, options: OpenOpti
   const { logLevel, auditFile, codeFolder: _, ...settings } = options;
   checkOptions(folder, settings);
   const { host = defaultConfig.host, auth = false, insecure = false } = settings;
+  checkHasEffect(
+    { ...defaultConfig, ...settings, auditFile },
+    {
+      auth: 'auth',
+      auditFile: 'auditFile',
+      rest: 'rest: false',
+      restV1: 'restV1',
+      corsOrigins: 'corsOrigins',
+    },
+  );
   checkOpenness({ host, auth, insecure }, { host: 'host', auth: 'set auth', insecure: 'set insecure' });
   const platform = await openNodePlatform({
     ...(folder === undefined ? {} : { dataFolder: folder }),
@@ -127,6 +144,13 @@ function checkOptions(folder: unknown, settings: Partial<Config>): void {
       'invalid_parameter',
       'open: the folder is no path, expected a text; leave it out for a database in memory',
     );
+  // Programs without types may misspell one.
+  const unknown = Object.keys(settings).find((name) => !Object.hasOwn(defaultConfig, name));
+  if (unknown !== undefined)
+    throw new ElanusError(
+      'invalid_parameter',
+      `open: there is no option ${JSON.stringify(unknown)}, expected those of OpenOptions; leave it out`,
+    );
   const { grpcThreads, port, tls } = settings;
   checkListen(settings);
   checkRootPassword(settings.rootPassword);
@@ -149,7 +173,16 @@ function checkOptions(folder: unknown, settings: Partial<Config>): void {
 }
 
 /** What would say something of a port that is not there. */
-const PORT_OPTIONS = ['host', 'port', 'tls', 'grpcThreads', 'rest', 'corsOrigins', 'connectionsMax'] as const;
+const PORT_OPTIONS = [
+  'host',
+  'port',
+  'tls',
+  'grpcThreads',
+  'rest',
+  'restV1',
+  'corsOrigins',
+  'connectionsMax',
+] as const;
 
 /** @throws invalid_parameter */
 function checkListen(settings: Partial<Config>): void {

@@ -12,6 +12,7 @@ import { RemoteMetaStore } from '#rpc/meta/remote-meta-store.js';
 import { type RoleName, roleNames } from '#rpc/role-names.js';
 import {
   addressOf,
+  checkHasEffect,
   checkOpenness,
   checkSharing,
   checkWays,
@@ -169,6 +170,16 @@ function configOf(options: ServeOptions): Config {
   const rootPassword = takeRootPassword(options);
   checkSharing(options);
   checkWays(options);
+  checkHasEffect(
+    { ...options, auditFile: options.auditLog, corsOrigins: options.corsOrigin },
+    {
+      auth: '--auth',
+      auditFile: '--audit-log',
+      rest: '--no-rest',
+      restV1: '--rest-v1',
+      corsOrigins: '--cors-origin',
+    },
+  );
   const isShared = options.shared || options.meta !== undefined;
   return Object.freeze({
     ...defaultConfig,

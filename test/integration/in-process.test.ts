@@ -197,6 +197,10 @@ describe('a database that does not listen', () => {
 
   test('nothing is said of a port that is not there', async () => {
     await expect(opened({ port: 19530 })).rejects.toMatchObject({ code: 'invalid_parameter' });
+    await expect(opened({ restV1: true })).rejects.toMatchObject({ code: 'invalid_parameter' });
+    await expect(open(undefined, { auditFile: 'a' })).rejects.toThrow('auditFile is given without auth');
+    // @ts-expect-error no such option
+    await expect(open(undefined, { lissten: false })).rejects.toThrow('there is no option "lissten"');
     await expect(opened({ listen: 'no' })).rejects.toMatchObject({ code: 'invalid_parameter' });
   });
 

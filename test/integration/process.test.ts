@@ -63,7 +63,7 @@ describe('help and options', () => {
     ],
     [
       'audit log that cannot be',
-      ['serve', '--port', '0', '--audit-log', '/nowhere/there/audit'],
+      ['serve', '--port', '0', '--auth', '--audit-log', '/nowhere/there/audit'],
       'the audit log',
     ],
     [
