@@ -64,12 +64,16 @@ const lmdbModules = {
 const messages = path.join(dist, 'proto') + path.sep;
 const codecFile = (file) => path.join(messages, `${file}.js`);
 
-/** Reads a part that is not loaded with the others, by `require`, since whoever needs it does not wait. Virtual: only the bundle has parts. */
+/**
+ * Reads a part that is not loaded with the others, by `require`, since whoever needs it does not wait. Virtual: only the bundle has parts. webpack follows a
+ * `createRequire` that is imported by its name, and would take all files of the folder into a program's bundle.
+ */
 const partReader = 'lazy-part';
 const readerText = `
-import { createRequire } from 'node:module';
+import * as nodeModule from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { ElanusError, messageOf } from './base/errors.js';
+const { createRequire } = nodeModule;
 const load = createRequire(import.meta.url);
 export function readPart(name) {
   try {

@@ -149,3 +149,15 @@ test('a start reads what every program needs, and nothing of what few do', async
   }
   for (const known of ['getEnvelopeInternal(){', 'RE2JS', 'msgpackr']) expect(all).not.toContain(known);
 });
+
+test('webpack finds no folder to take whole in what it is given', async () => {
+  // It follows a `createRequire` that is imported by its name, and takes all files that the call could mean.
+  const files = new Set([join(checkout, 'dist/client/connect.js'), join(checkout, 'dist/server/open.js')]);
+  for (const file of files) {
+    const text = await readFile(file, 'utf8');
+    expect(text, file).not.toMatch(/import\s*\{[^}]*\bcreateRequire\b[^}]*\}\s*from\s*["']node:module["']/);
+    for (const [, way = ''] of text.matchAll(/(?:from|import)\s*\(?["'](\.[^"']+\.js)["']/g))
+      files.add(join(file, '..', way));
+  }
+  expect(files.size).toBeGreaterThan(5);
+});
