@@ -171,6 +171,17 @@ describe('remote role', () => {
     expect(first.seen).toEqual([1n]);
     expect(second.seen).toEqual([2n, 3n]);
   });
+  it('a call that names the process that came since is carried out by it', async () => {
+    const host = freshHost();
+    const first = await startPeer(host, 5n);
+    const { client } = caller(host);
+    await world.runUntil(client.segmentsChanged({ collectionId: 1n }, within(1000)));
+    await world.runUntil(first.listener.close(0));
+    const second = await startPeer(host, 6n);
+    const context = { ...within(1000), metadata: { [SERVER_ID_HEADER]: '6' } };
+    await world.runUntil(client.segmentsChanged({ collectionId: 2n }, context));
+    expect(second.seen).toEqual([2n]);
+  });
   it('a process that is always another is given up, as unseen', async () => {
     const host = freshHost();
     const peer = await startPeer(host, 5n, { refuses: true });

@@ -95,6 +95,11 @@ export class RemoteRole {
       void this.#attempt();
   }
 
+  /** Asks anew who is there, though the last one did not fail: another process may be, of which no call has told. */
+  ask(): void {
+    if (!this.#closed.signal.aborted) void this.#attempt();
+  }
+
   /** Who answered the last handshake, also when a call has failed since. */
   get lastServerId(): bigint | undefined {
     return this.#lastServerId;
@@ -105,9 +110,10 @@ export class RemoteRole {
     return this.#epoch;
   }
 
-  /** @returns who is at the address, after a handshake if need be. @throws service_unavailable, cancelled */
+  /** @returns who is at the address, after a handshake that begins with the call. @throws service_unavailable, cancelled */
   serverId(context: CallContext): Promise<bigint> {
     const deadlineMs = context.deadlineMs ?? this.#platform.clock.now() + DEADLINE_MS_DEFAULT;
+    this.#lose('asked anew who is there');
     return this.#ready({ ...context, deadlineMs });
   }
 
@@ -118,10 +124,13 @@ export class RemoteRole {
 
   readonly #call = async (path: string, request: Uint8Array, context: CallContext): Promise<Uint8Array> => {
     const deadlineMs = context.deadlineMs ?? this.#platform.clock.now() + DEADLINE_MS_DEFAULT;
-    const serverId = await this.#ready({ ...context, deadlineMs });
+    let serverId = await this.#ready({ ...context, deadlineMs });
     const meant = context.metadata[SERVER_ID_HEADER];
+    const isOther = (): boolean => meant !== undefined && meant !== String(serverId);
+    // It may have come since the last handshake, and no call has told.
+    if (isOther()) serverId = await this.serverId({ ...context, deadlineMs });
     // Whoever names a process does not mean the one that came after it.
-    if (meant !== undefined && meant !== String(serverId))
+    if (isOther())
       throw new NotSentError(
         'node_mismatch',
         `node not match[expectedNodeID=${meant}][actualNodeID=${serverId}] at ${this.address}; look its owner up again`,

@@ -14,6 +14,10 @@ export interface RoleNodes {
   of(role: RoleName): readonly RoleNode[];
   /** Who a call to the role goes to that names nobody, for people. */
   asked(role: RoleName): AskedNode;
+  /** Asks those at given addresses anew who they are: one that was there may have been replaced. Sessions say it by themselves. */
+  lookAgain(role: RoleName): void;
+  /** Hears whenever sessions show that processes came or went. */
+  onChange(heard: () => void): void;
   /** No process has a session that runs the role: the one that comes begins by what the catalog says. */
   isAway(role: RoleName): boolean;
 }

@@ -25,6 +25,7 @@ export class KnownNodes {
   readonly #parts: KnownNodesParts;
   readonly #given = new Map<RoleName, readonly RemoteRole[]>();
   readonly #found = new Map<RoleName, Found>();
+  readonly #hearing: (() => void)[] = [];
 
   constructor(parts: KnownNodesParts) {
     this.#parts = parts;
@@ -33,6 +34,7 @@ export class KnownNodes {
     if (membership !== undefined)
       membership.onChange = () => {
         for (const role of [...this.#found.keys()]) this.#foundBy(membership, role);
+        for (const heard of this.#hearing) heard();
       };
   }
 
@@ -44,6 +46,14 @@ export class KnownNodes {
   remotesOf(role: RoleName): readonly RemoteRole[] {
     const sessions = this.sessionsOf(role);
     return sessions === undefined ? this.#givenOf(role) : this.#foundBy(sessions, role);
+  }
+
+  onChange(heard: () => void): void {
+    this.#hearing.push(heard);
+  }
+
+  lookAgain(role: RoleName): void {
+    if (this.sessionsOf(role) === undefined) for (const remote of this.#givenOf(role)) remote.ask();
   }
 
   /** Roles of which no node answers, though one was asked: what health shows. */

@@ -8,7 +8,7 @@ import type { Platform } from '#platform/platform.js';
 import type { CallContext } from '#platform/transport.js';
 import { ChannelRegistryDefinition } from '#proto/elanus/roles.js';
 import { ChannelRoutes, isMisrouted } from '#rpc/channel-routes.js';
-import { type RemoteRole, SERVER_ID_HEADER } from '#rpc/remote-role.js';
+import { NotSentError, type RemoteRole, SERVER_ID_HEADER } from '#rpc/remote-role.js';
 import type { RoleName } from '#rpc/role-names.js';
 import type { AskedNode, RoleNode, RoleNodes } from '#rpc/role-nodes.js';
 import {
@@ -93,6 +93,14 @@ export class RoleDirectory implements RoleNodes {
     return this.#isHere(role) ? { name: `${role} ${this.#serverId}`, silence: '' } : this.#nodes.first(role);
   }
 
+  lookAgain(role: RoleName): void {
+    this.#nodes.lookAgain(role);
+  }
+
+  onChange(heard: () => void): void {
+    this.#nodes.onChange(heard);
+  }
+
   isAway(role: RoleName): boolean {
     const sessions = this.#nodes.sessionsOf(role);
     return sessions !== undefined && !this.#isHere(role) && sessions.nodesOf(role).length === 0;
@@ -158,7 +166,9 @@ export class RoleDirectory implements RoleNodes {
     const again = againOf(definition.fullName, key);
     const { clock } = this.#platform;
     const deadlineMs = (context?.deadlineMs ?? clock.now() + FOUND_MS_MAX) - ANSWER_MS;
+    const meant = context?.metadata[SERVER_ID_HEADER];
     for (;;) {
+      if (meant !== undefined) this.#checkPresent(sessions, definition, BigInt(meant));
       const targets = this.#targetsNow(definition);
       let failure: unknown;
       try {
@@ -174,6 +184,17 @@ export class RoleDirectory implements RoleNodes {
         throw atDeadline(failure ?? nobody(definition));
       await sessions.news(Math.min(leftMs, AGAIN_MS), context?.signal);
     }
+  }
+
+  /** Whoever names a process wants nobody else, so there is nothing to wait for once it is gone. @throws node_mismatch */
+  #checkPresent(sessions: Membership, definition: ServiceDefinition, serverId: bigint): void {
+    if (serverId === this.#serverId && this.#local.has(definition.fullName)) return;
+    const role = serviceRoles[definition.fullName];
+    if (role !== undefined && sessions.nodesOf(role).some((node) => node.serverId === serverId)) return;
+    throw new NotSentError(
+      'node_mismatch',
+      `node not found[node=${serverId}]: no process of ${role} has a session of that id; look its owner up again`,
+    );
   }
 
   #sent(

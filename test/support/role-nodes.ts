@@ -5,4 +5,6 @@ export const anyNodes: RoleNodes = {
   of: () => [],
   asked: (role) => ({ name: `${role} 1`, silence: '' }),
   isAway: () => false,
+  lookAgain: () => {},
+  onChange: () => {},
 };
