@@ -1,7 +1,14 @@
 // Rows of several places in key order, of equal keys the newest: what a query answers. Each place's rows come in key order already, so
 // this walks along all of them at once, and stops at the limit.
 import { ElanusError } from '#base/errors.js';
-import { concatBatches, gatherBatch, int64Values, type Key, keyAt } from '#model/columns/column.js';
+import {
+  concatBatches,
+  findColumn,
+  gatherBatch,
+  int64Values,
+  type Key,
+  keyAt,
+} from '#model/columns/column.js';
 import { compareKeys } from '#model/columns/row-key.js';
 import type { Pace } from '#platform/pace.js';
 import type { ColumnBatch } from '#proto/elanus/data.js';
@@ -11,7 +18,12 @@ export interface KeyList {
   readonly length: number;
   keyAt(at: number): Key;
   timeAt(at: number): bigint;
+  /** The segment of the row, where lists do not say by their order which has the newer of two rows of one time. */
+  segmentAt?(at: number): bigint;
 }
+
+/** The number of a column that no field has: the segment of each row. */
+export const SEGMENT_COLUMN = -1n;
 
 export interface MergedKeys {
   /** By row of the result: the list it comes from, and its place there. */
@@ -29,7 +41,7 @@ interface Cursor {
 /** Keys between two looks at the clock. */
 const KEYS_BETWEEN_LOOKS = 512;
 
-/** @param limit keys at most. Of equal times of a key the earlier list wins. @throws cancelled, deadline_exceeded */
+/** @param limit keys at most. Of equal times of a key the segment that was begun later wins, else the earlier list. @throws cancelled, deadline_exceeded */
 export async function mergeKeyLists(
   lists: readonly KeyList[],
   limit: number,
@@ -66,10 +78,15 @@ function newestOfSmallest(cursors: readonly Cursor[]): Cursor {
   for (let i = 1; i < cursors.length; i++) {
     const cursor = cursors[i] as Cursor;
     const order = compareKeys(cursor.key, best.key);
-    if (order < 0 || (order === 0 && cursor.list.timeAt(cursor.at) > best.list.timeAt(best.at)))
-      best = cursor;
+    if (order < 0 || (order === 0 && isNewer(cursor, best))) best = cursor;
   }
   return best;
+}
+
+function isNewer({ list, at }: Cursor, than: Cursor): boolean {
+  const [time, other] = [list.timeAt(at), than.list.timeAt(than.at)];
+  if (time !== other || list.segmentAt === undefined) return time > other;
+  return list.segmentAt(at) > (than.list.segmentAt?.(than.at) ?? 0n);
 }
 
 /** Batches in key order whose first two columns are key and timestamp, as one. @param skip rows left out at the front */
@@ -106,7 +123,8 @@ export async function gatherMerged(
   return gatherBatch(concatBatches(batches), rows);
 }
 
-function listOf({ rowCount, columns }: ColumnBatch): KeyList {
+function listOf(batch: ColumnBatch): KeyList {
+  const { rowCount, columns } = batch;
   const [keys, timestamps] = columns;
   if (keys === undefined || timestamps === undefined)
     throw new ElanusError(
@@ -114,9 +132,13 @@ function listOf({ rowCount, columns }: ColumnBatch): KeyList {
       'retrieved rows have no key or timestamp column; check the version of the peer',
     );
   const times = int64Values(timestamps);
-  return {
+  const list: KeyList = {
     length: rowCount,
     keyAt: (at) => keyAt(keys, at),
     timeAt: (at) => BigInt.asUintN(64, times[at] ?? 0n),
   };
+  const column = findColumn(batch, SEGMENT_COLUMN);
+  if (column === undefined) return list;
+  const segmentIds = int64Values(column);
+  return { ...list, segmentAt: (at) => segmentIds[at] ?? 0n };
 }

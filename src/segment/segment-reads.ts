@@ -14,7 +14,7 @@ import { aggregateRows, mergeGroups } from '#segment/aggregate/aggregate-segment
 import { hideOthers } from '#segment/fields/excluded-rows.js';
 import { setBit } from '#segment/fields/row-versions.js';
 import { fetchRows } from './fetch-rows.js';
-import { type KeyList, mergeKeyLists } from './merge-keys.js';
+import { type KeyList, mergeKeyLists, SEGMENT_COLUMN } from './merge-keys.js';
 import { withElements } from './passing-elements.js';
 import { passingAt, passingCount } from './passing-rows.js';
 import { describeRead, type KeyPage, type ReadFilter, readPlan } from './read-plan.js';
@@ -229,8 +229,7 @@ export function hasNewerRow(
   return written > time || (written === time && segment.id > id);
 }
 
-/** Numbers of columns that no field has: where a row is. */
-const SEGMENT_COLUMN = -1n;
+/** As `SEGMENT_COLUMN`: the place of a row in its segment. */
 const ROW_COLUMN = -2n;
 const withAddresses = (
   { rowCount, columns }: ColumnBatch,
@@ -258,6 +257,11 @@ export function addressesOf(batch: ColumnBatch): {
     );
   return { segmentIds: int64Values(segments), rows: Uint32Array.from(int64Values(rows), Number) };
 }
+
+export const withoutAddresses = ({ rowCount, columns }: ColumnBatch): ColumnBatch => ({
+  rowCount,
+  columns: columns.filter(({ fieldId }) => fieldId !== SEGMENT_COLUMN && fieldId !== ROW_COLUMN),
+});
 
 const keyListOf = (data: SegmentData, keys: Column, rows: Uint32Array): KeyList => ({
   length: rows.length,

@@ -7,6 +7,8 @@ export interface Place {
   readonly serverId: bigint;
   /** Version of the target that brought it there: an older one never takes the place of a newer one. */
   readonly version: bigint;
+  /** A client wanted it there: the balance leaves it there. */
+  readonly isWished?: boolean;
 }
 
 interface ChannelPlace extends Place {
@@ -14,6 +16,8 @@ interface ChannelPlace extends Place {
   readonly segments: ReadonlyMap<bigint, Place>;
   /** The query-nodes that serve the segments, each once. */
   readonly nodes: readonly bigint[];
+  /** Rows of the shard at each of them. */
+  readonly rows: ReadonlyMap<bigint, bigint>;
 }
 
 /** What one shard serves after a round. */
@@ -23,8 +27,11 @@ export interface ShardTarget {
   /** The owner of the channel; 0n: it has none yet. */
   readonly serverId: bigint;
   readonly version: bigint;
-  /** The query-node that each segment was given to. */
+  /** The query-node that serves each segment. */
   readonly segments: ReadonlyMap<bigint, bigint>;
+  readonly rowCountOf?: (segmentId: bigint) => bigint;
+  /** Segments that a client wanted where they are. */
+  readonly wished?: ReadonlySet<bigint>;
 }
 
 /** Who is there now. */
@@ -35,35 +42,69 @@ export interface PresentNodes {
 }
 
 const NO_NODES: readonly bigint[] = [];
+const noRows = (): bigint => 0n;
 
 export class Distribution {
   readonly #channels = new Map<string, ChannelPlace>();
   /** Names of the channels of each collection: every read asks for those of its own, however many collections there are. */
   readonly #names = new Map<bigint, readonly string[]>();
 
-  served({ collectionId, vchannel, serverId, version, segments }: ShardTarget): void {
+  /** Rows at each query-node, of all shards. */
+  readonly #rows = new Map<bigint, bigint>();
+
+  served(target: ShardTarget): void {
+    const { collectionId, vchannel, serverId, version, segments, wished, rowCountOf = noRows } = target;
     const before = this.#channels.get(vchannel);
     if (before !== undefined && before.version > version) return;
     // One that stays where it was keeps the version that brought it there.
     const placeOf = (segmentId: bigint, node: bigint): Place => {
       const place = before?.segments.get(segmentId);
+      if (wished?.has(segmentId) === true) return { serverId: node, version, isWished: true };
       return place?.serverId === node ? place : { serverId: node, version };
     };
     const places = settledMap([...segments].map(([id, node]) => [id, placeOf(id, node)] as const));
     const nodes = segments.size === 0 ? NO_NODES : [...new Set(segments.values())];
-    this.#channels.set(vchannel, { collectionId, serverId, version, segments: places, nodes });
+    const rows = new Map<bigint, bigint>();
+    for (const [id, node] of segments) rows.set(node, (rows.get(node) ?? 0n) + rowCountOf(id));
+    this.#forget(vchannel);
+    this.#count(rows, 1n);
+    this.#channels.set(vchannel, {
+      ...{ collectionId, serverId, version, nodes },
+      segments: places,
+      rows: settledMap(rows),
+    });
     const names = this.#names.get(collectionId) ?? [];
     if (!names.includes(vchannel)) this.#names.set(collectionId, [...names, vchannel]);
   }
 
   released(collectionId: bigint): void {
-    for (const vchannel of this.#names.get(collectionId) ?? []) this.#channels.delete(vchannel);
+    for (const vchannel of this.#names.get(collectionId) ?? []) this.#forget(vchannel);
     this.#names.delete(collectionId);
+  }
+
+  #forget(vchannel: string): void {
+    const channel = this.#channels.get(vchannel);
+    if (channel === undefined) return;
+    this.#count(channel.rows, -1n);
+    this.#channels.delete(vchannel);
+  }
+
+  #count(rows: ReadonlyMap<bigint, bigint>, sign: bigint): void {
+    for (const [node, count] of rows) {
+      const all = (this.#rows.get(node) ?? 0n) + sign * count;
+      if (all === 0n) this.#rows.delete(node);
+      else this.#rows.set(node, all);
+    }
+  }
+
+  /** Rows that a query-node serves, of all collections. */
+  rowsAt(node: bigint): bigint {
+    return this.#rows.get(node) ?? 0n;
   }
 
   /** The shard does not serve what it was given: its next round begins anew. Other shards go on as they are. */
   lost(collectionId: bigint, vchannel: string): void {
-    this.#channels.delete(vchannel);
+    this.#forget(vchannel);
     const names = (this.#names.get(collectionId) ?? []).filter((name) => name !== vchannel);
     if (names.length === 0) this.#names.delete(collectionId);
     else this.#names.set(collectionId, names);
@@ -94,6 +135,15 @@ export class Distribution {
   nodesOfCollection(collectionId: bigint): readonly bigint[] {
     const channels = this.#names.get(collectionId) ?? [];
     return [...new Set(channels.flatMap((vchannel) => this.nodesOf(vchannel)))];
+  }
+
+  /** Collections with segments at query-nodes that are not there any more. */
+  stranded(nodes: readonly { readonly serverId: bigint }[]): readonly bigint[] {
+    const there = new Set([ANY_NODE, ...nodes.map(({ serverId }) => serverId)]);
+    if ([...this.#rows.keys()].every((node) => there.has(node))) return [];
+    return [...this.#names.keys()].filter((id) =>
+      this.nodesOfCollection(id).some((node) => !there.has(node)),
+    );
   }
 
   channelsOf(collectionId: bigint): readonly (readonly [string, Place])[] {

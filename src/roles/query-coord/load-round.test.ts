@@ -29,6 +29,7 @@ const client = <D extends ServiceDefinition>(definition: D, handlers: Partial<Ha
 function twoShards() {
   const distribution = new Distribution();
   const targets = new Map<string, readonly (bigint | undefined)[]>();
+  const places = new Map<bigint, bigint>();
   const indexes = [{ indexId: 9n, state: 'finished' }];
   const own = (at: number): Partial<SegmentRecord> => ({
     ...{ vchannel: ['a', 'b'][at] ?? '', partitionId: 70n, rowCount: 100n },
@@ -40,6 +41,8 @@ function twoShards() {
     owner: 9n,
     /** The shard has lost what it held. */
     lost: '',
+    /** Query-nodes to which nothing can be moved. */
+    full: [] as bigint[],
   };
   let time = 0n;
   const peers = {
@@ -60,19 +63,28 @@ function twoShards() {
       }),
     }),
     streamingNode: client(StreamingNodeDefinition, {
-      syncTarget: async ({ vchannel, segments }: SyncTargetRequest) => {
+      syncTarget: async ({ vchannel, segments, keepPlaces }: SyncTargetRequest) => {
         if (state.lost === vchannel && segments.some(({ segment }) => segment?.state === 'dropped'))
           throw new ElanusError('sources_lost', 'not held any more');
         targets.set(
           vchannel,
           segments.map(({ segment }) => segment?.id),
         );
-        return {};
+        const elsewhere = segments.flatMap(({ segment, nodeId }) => {
+          const [id, before] = [segment?.id ?? 0n, places.get(segment?.id ?? 0n)];
+          const stays =
+            before !== undefined && before !== nodeId && (keepPlaces || state.full.includes(nodeId));
+          places.set(id, stays ? before : nodeId);
+          return stays ? [{ segmentId: id, nodeId: before }] : [];
+        });
+        return { elsewhere };
       },
     }),
   };
   return {
-    state,
+    ...{ state, places, distribution },
+    isUneven: (table = distribution): Promise<boolean> =>
+      serveRound({ peers, distribution: table, moves: new Map(), note: () => {} }, LOAD, state.queryNodes),
     round: async (): Promise<Record<string, readonly (bigint | undefined)[]>> => {
       const parts = { peers, distribution, moves: new Map<bigint, bigint>(), note: () => {} };
       await serveRound(parts, LOAD, state.queryNodes);
@@ -118,4 +130,35 @@ test('sources went with the owner of their channel: the same', async () => {
   const { state, round } = await compacted();
   [state.lost, state.owner] = ['a', 10n];
   expect(await round()).toEqual({ a: [11n], b: [12n] });
+});
+
+const nodesOf = ({ places }: ReturnType<typeof twoShards>) =>
+  [501n, 502n].map((node) => [...places.values()].filter((at) => at === node).length);
+
+/** Six segments in one shard, all at one query-node; another joins. */
+async function joined() {
+  const shards = twoShards();
+  const [first] = shards.state.flushed;
+  shards.state.flushed = Array.from({ length: 6 }, (_, at) => ({ ...first, id: BigInt(at + 1) }));
+  await shards.round();
+  shards.state.queryNodes = [501n, 502n];
+  return shards;
+}
+
+test('a query-node that joins gets segments round by round; where none can be moved the next round is not asked for at once', async () => {
+  const shards = await joined();
+  shards.state.full = [502n];
+  expect([await shards.isUneven(), nodesOf(shards)]).toEqual([false, [6, 0]]);
+  shards.state.full = [];
+  expect([await shards.isUneven(), nodesOf(shards)]).toEqual([true, [4, 2]]);
+  expect([await shards.isUneven(), nodesOf(shards)]).toEqual([false, [3, 3]]);
+  expect([await shards.isUneven(), nodesOf(shards)]).toEqual([false, [3, 3]]);
+});
+
+test('a coordinator that has just begun hears where segments are, and moves none of them for what it does not know', async () => {
+  const shards = await joined();
+  await shards.isUneven();
+  const table = new Distribution();
+  expect([await shards.isUneven(table), nodesOf(shards)]).toEqual([true, [4, 2]]);
+  expect(table.rowsAt(501n)).toBe(400n);
 });

@@ -4,7 +4,8 @@ import { loadedSchema } from '#model/schema/loaded-fields.js';
 import { isInScope, type Load } from '#model/states/load.js';
 import type { ChannelRecord, CollectionRecord, SegmentRecord } from '#proto/elanus/data.js';
 import type { SyncTargetRequest } from '#proto/elanus/roles.js';
-import { whole } from '#rpc/service.js';
+import { SERVER_ID_HEADER } from '#rpc/remote-role.js';
+import { backgroundContext, whole } from '#rpc/service.js';
 import { rowsEstimate } from '#segment/files/memory-estimate.js';
 import { tooLarge } from '#segment/memory-account.js';
 import { chooseServed } from './choose-served.js';
@@ -35,12 +36,15 @@ interface RoundView {
   readonly nodes: readonly bigint[];
 }
 
-/** @param nodes the query-nodes that may serve the collection */
+/**
+ * @param nodes the query-nodes that may serve the collection
+ * @returns whether another round is to follow, as more segments are to move
+ */
 export async function serveRound(
   parts: RoundParts,
   { collectionId, scope, leftOut }: Load,
   nodes: readonly bigint[],
-): Promise<void> {
+): Promise<boolean> {
   const { peers, note } = parts;
   note('root-coord and data-coord to say what is to be served', false);
   // Before anything is read: what a later round reads is newer, and carries a later version.
@@ -61,13 +65,15 @@ export async function serveRound(
       : [...scope.partitionIds];
   const view = { collection, partitionIds, segments, replaced, leftOut, version, importsUntil, nodes };
   const channelOf = new Map(channels.map((channel) => [channel.vchannel, channel]));
+  let isUneven = false;
   for (const vchannel of collection.vchannels) {
     const { ownerServerId, readableFrom } = channelOf.get(vchannel) ?? {
       ownerServerId: 0n,
       readableFrom: 0n,
     };
-    await serveShard(parts, view, { vchannel, ownerServerId, readableFrom });
+    if (await serveShard(parts, view, { vchannel, ownerServerId, readableFrom })) isUneven = true;
   }
+  return isUneven;
 }
 
 async function serveShard(
@@ -78,7 +84,7 @@ async function serveShard(
     ownerServerId,
     readableFrom,
   }: Pick<ChannelRecord, 'vchannel' | 'ownerServerId' | 'readableFrom'>,
-): Promise<void> {
+): Promise<boolean> {
   const { collection, partitionIds, replaced, leftOut, version, importsUntil, nodes } = view;
   const isWanted = new Set(partitionIds);
   const own = view.segments.filter((segment) => segment.vchannel === vchannel);
@@ -92,10 +98,17 @@ async function serveShard(
     isServed: (id) => distribution.isHeld(vchannel, id, { ownerServerId, queryNodes }),
   });
   const sealed = choice.segments;
-  const wished = new Map(sealed.map(({ id }) => [id, moves.get(id)]));
-  const places = placeSegments(sealed, {
+  // One that was compacted stays at its node: nobody loads it anew.
+  const movable = new Set(sealed.flatMap(({ id, state }) => (state === 'dropped' ? [] : [id])));
+  const wished = new Map(sealed.map(({ id }) => [id, movable.has(id) ? moves.get(id) : undefined]));
+  const { places, isUneven } = placeSegments(sealed, {
     nodes,
     placeOf: (id) => wished.get(id) ?? distribution.segment(vchannel, id)?.serverId,
+    rowsAt: (node) => distribution.rowsAt(node),
+    isFixed: (id) =>
+      !movable.has(id) ||
+      wished.get(id) !== undefined ||
+      distribution.segment(vchannel, id)?.isWished === true,
   });
   const coming = sealed.filter(({ id }) => distribution.segment(vchannel, id) === undefined);
   note(stepText({ vchannel, ownerServerId }, coming, places), coming.length > 0);
@@ -115,17 +128,32 @@ async function serveShard(
     ),
     importsUntil,
     readableFrom,
+    // Who has just become the coordinator, or meets an owner that is new, hears where everything is.
+    keepPlaces: distribution.channel(vchannel)?.serverId !== ownerServerId,
   });
-  await peers.streamingNode.syncTarget(target).catch((error: unknown) => {
+  const { elsewhere } = await peers.streamingNode.syncTarget(target).catch((error: unknown) => {
     // What the shard does not hold any more is not served on: the next round takes what it became.
     if (error instanceof ElanusError && error.key === 'sources_lost')
       distribution.lost(collection.id, vchannel);
+    // The target may have named one that was replaced at its address.
+    peers.nodes.lookAgain('query-node');
     throw error;
   });
-  const shard = { collectionId: collection.id, vchannel, serverId: ownerServerId };
-  distribution.served({ ...shard, version, segments: places });
+  const actual = new Map(places);
+  for (const { segmentId, nodeId } of elsewhere) actual.set(segmentId, nodeId);
+  const rowCounts = new Map(sealed.map(({ id, rowCount }) => [id, rowCount]));
+  distribution.served({
+    ...{ collectionId: collection.id, vchannel, serverId: ownerServerId, version, segments: actual },
+    rowCountOf: (id) => rowCounts.get(id) ?? 0n,
+    wished: new Set(
+      [...wished].flatMap(([id, node]) => (node !== undefined && node === actual.get(id) ? [id] : [])),
+    ),
+  });
+  if (target.keepPlaces) return isUneven || elsewhere.length > 0;
   // A wish that came meanwhile is the next round's.
   for (const [id, node] of wished) if (node !== undefined && moves.get(id) === node) moves.delete(id);
+  // What could not move now is tried again with a look, not at once.
+  return isUneven && elsewhere.length === 0;
 }
 
 const NAMED_MAX = 8;
@@ -149,6 +177,7 @@ export async function checkMemory(
   peers: QueryCoordPeers,
   { collectionId, leftOut }: Pick<Load, 'collectionId' | 'leftOut'>,
   isNew: (partitionId: bigint) => boolean,
+  nodes: readonly bigint[],
 ): Promise<void> {
   const { collection } = await peers.definitions.describeCollection({ id: collectionId });
   const { segments } = await peers.channelRegistry.listSegments({ collectionId });
@@ -156,10 +185,28 @@ export async function checkMemory(
   const wanted = segments.filter((segment) => !segment.isLevelZero && isNew(segment.partitionId));
   if (schema === undefined || wanted.length === 0) return;
   const bytes = wanted.reduce((sum, segment) => sum + rowsEstimate(schema, segment), 0);
-  const { usedBytes, limitBytes } = await peers.queryNode.memoryState({});
-  const memory = { usedBytes: Number(usedBytes), limitBytes: Number(limitBytes) };
+  const memory = await memoryOf(peers, nodes);
   if (memory.usedBytes + bytes > memory.limitBytes)
     throw tooLarge(`collection ${schema.name}`, bytes, memory);
+}
+
+/** Memory of the query-nodes together; where none is known, of the one that answers. */
+async function memoryOf({ queryNode }: Pick<QueryCoordPeers, 'queryNode'>, nodes: readonly bigint[]) {
+  const asks = nodes.map((node) => {
+    const metadata = { [SERVER_ID_HEADER]: String(node) };
+    return queryNode.memoryState({}, { ...backgroundContext, metadata }).catch((error: unknown) => {
+      // It is gone: what it had comes to the others.
+      if (error instanceof ElanusError && error.key === 'node_mismatch') return undefined;
+      throw error;
+    });
+  });
+  const answers = (await Promise.all(asks)).filter((answer) => answer !== undefined);
+  const memory = { usedBytes: 0, limitBytes: 0 };
+  for (const { usedBytes, limitBytes } of answers.length > 0 ? answers : [await queryNode.memoryState({})]) {
+    memory.usedBytes += Number(usedBytes);
+    memory.limitBytes += Number(limitBytes);
+  }
+  return memory;
 }
 
 export type ReleasingPeers = Pick<

@@ -7,6 +7,11 @@ export interface ServedSegment {
   readonly nodeId: bigint;
 }
 
+/** One that was compacted stays where it is until what it became takes its place. */
+export const movable = <T extends { readonly segment: { readonly state: string } }>(
+  segments: readonly T[],
+): readonly T[] => segments.filter(({ segment }) => segment.state !== 'dropped');
+
 export interface MoveWish {
   readonly sourceNodeId: bigint;
   /** Empty: all other nodes that may serve the collection. */
@@ -58,6 +63,19 @@ export function chooseMoves(
     rows.set(emptiest[0], emptiest[1] + rowCount);
   }
   return moves;
+}
+
+/** @throws collection_not_fully_loaded some could not be loaded where they were to go: they are served where they were */
+export function checkMoved(moves: ReadonlyMap<bigint, bigint>, served: readonly ServedSegment[]): void {
+  for (const { id, nodeId } of served) {
+    const node = moves.get(id);
+    if (node === undefined || node === nodeId) continue;
+    const fact = `segment ${id} was not moved to query node ${node} and is served by ${nodeId} as before`;
+    throw new ElanusError(
+      'collection_not_fully_loaded',
+      `${fact}; the log of its streaming-node says why (segment_not_moved), ask again`,
+    );
+  }
 }
 
 const order = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);

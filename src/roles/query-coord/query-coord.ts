@@ -31,7 +31,7 @@ import { loadRecords } from './load-records.js';
 import { checkMemory, loadedPartitions, servedSegments, serveRound } from './load-round.js';
 import { loadState, percentOf } from './load-states.js';
 import { AskedLoads, beginRound, freshly, type Loaded, RETRY_MS_MAX, RETRY_MS_MIN } from './loaded.js';
-import { chooseMoves } from './move-segments.js';
+import { checkMoved, chooseMoves, movable } from './move-segments.js';
 import type { QueryCoordPeers } from './query-coord-peers.js';
 import { RoundQueue } from './round-queue.js';
 import { SlowLook } from './slow-look.js';
@@ -92,7 +92,7 @@ export class QueryCoord {
     });
     const looks = new SteadyLooks({
       ...{ platform, peers, distribution: this.#distribution, loaded: this.#loaded },
-      nodesOf: (resourceGroup) => this.#servingNodes(resourceGroup),
+      nodesOf: (resourceGroup) => this.#groups.servingNodes(resourceGroup),
       syncSoon: (id) => this.#syncSoon(id),
     });
     this.#looks = looks;
@@ -130,6 +130,12 @@ export class QueryCoord {
     for (const id of this.#loaded.keys()) this.#syncSoon(id);
     this.#check.start();
     this.#leftovers.look();
+    const { nodes } = this.#peers;
+    nodes.lookAgain('query-node');
+    // What was at one that has gone is loaded elsewhere, whether somebody reads it or not.
+    nodes.onChange(() => {
+      for (const id of this.#distribution.stranded(nodes.of('query-node'))) this.#syncSoon(id);
+    });
   }
 
   async close(): Promise<void> {
@@ -161,18 +167,19 @@ export class QueryCoord {
     if (loaded === undefined || this.#closed) return;
     beginRound(loaded);
     try {
-      await serveRound(
+      const isUneven = await serveRound(
         {
           ...{ peers: this.#peers, distribution: this.#distribution, moves: this.#moves },
           note: (waitsFor, brings) => loaded.watch.note(waitsFor, brings),
         },
         loaded.load,
-        this.#servingNodes(loaded.definition.resourceGroup),
+        this.#groups.servingNodes(loaded.definition.resourceGroup),
       );
       loaded.load = moveLoad(loaded.load, { kind: 'served' });
       loaded.retryMs = RETRY_MS_MIN;
       loaded.watch.served();
       loaded.proof.served(this.#platform.clock.monotonic());
+      if (isUneven) this.#syncSoon(collectionId);
     } catch (error) {
       if (this.#loaded.get(collectionId) !== loaded || this.#closed) return;
       const failure = failureOf(error, loaded.load.failure);
@@ -189,12 +196,6 @@ export class QueryCoord {
       loaded.timer = this.#platform.timers.after(loaded.retryMs, () => this.#syncSoon(collectionId));
       loaded.retryMs = Math.min(RETRY_MS_MAX, loaded.retryMs * 2);
     }
-  }
-
-  /** Those of the group; while it has none, whoever is there goes on serving. */
-  #servingNodes(resourceGroup: string): readonly bigint[] {
-    const own = this.#groups.nodesOf(resourceGroup);
-    return own.length > 0 ? own : this.#peers.nodes.of('query-node').map(({ serverId }) => serverId);
   }
 
   /** Returns when a round that begins after the call has brought everything to the shards, or nothing is loaded. @throws why it has not */
@@ -259,9 +260,10 @@ export class QueryCoord {
       if (this.#distribution.channelsOf(collectionId).length === 0) await this.#serveNow(collectionId);
       const group = this.#loaded.get(collectionId)?.definition.resourceGroup ?? DEFAULT_RESOURCE_GROUP;
       const served = await servedSegments(this.#peers, collectionId, this.#distribution);
-      const moves = chooseMoves(served, wish, this.#servingNodes(group));
+      const moves = chooseMoves(movable(served), wish, this.#groups.servingNodes(group));
       for (const [id, node] of moves) this.#moves.set(id, node);
       if (moves.size > 0) await this.#serveNow(collectionId);
+      checkMoved(moves, await servedSegments(this.#peers, collectionId, this.#distribution));
       return {};
     },
     explain: async (request) => explainLoads(this.#loaded, this.#asked, request),
@@ -333,7 +335,8 @@ export class QueryCoord {
     const merged = all ? [] : [...new Set([...known, ...partitionIds])];
     if (!all && held !== undefined && known.length === merged.length) return 'nothing';
     const isNew = (id: bigint): boolean => (all || merged.includes(id)) && !known.includes(id);
-    const checking = checkMemory(this.#peers, { collectionId, leftOut }, isNew);
+    const nodes = this.#groups.servingNodes(resourceGroup);
+    const checking = checkMemory(this.#peers, { collectionId, leftOut }, isNew, nodes);
     await this.#asked.during(collectionId, 'a query-node to say whether it fits into its memory', checking);
     const definition: LoadDefinition = {
       collectionId,

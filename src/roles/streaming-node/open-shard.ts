@@ -106,6 +106,10 @@ class ShardLinks implements ShardParts, ShardReaderParts, ShardFlushParts, Shard
     return this.#world.time;
   }
 
+  get serverId(): bigint {
+    return this.#world.settings.serverId;
+  }
+
   get queryNode() {
     return this.#world.peers.queryNode;
   }

@@ -223,8 +223,7 @@ export class StreamingNode {
       const { schema, reader } = this.#shards.serving(request.vchannel);
       // A segment that is new in this target may have been written by the newer schema.
       await schema.follow(request.schema);
-      await reader.syncTarget(request, context);
-      return {};
+      return { elsewhere: [...(await reader.syncTarget(request, context))] };
     },
     releaseTarget: async ({ vchannel, version }) => {
       await this.#shards.get(vchannel)?.reader.releaseAt(version);

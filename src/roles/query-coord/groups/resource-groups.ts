@@ -64,6 +64,12 @@ export class ResourceGroups {
     return this.#records.load();
   }
 
+  /** Those of the group; while it has none, whoever is there goes on serving. */
+  servingNodes(name: string): readonly bigint[] {
+    const own = this.nodesOf(name);
+    return own.length > 0 ? own : this.#sources.queryNodes().map(({ serverId }) => serverId);
+  }
+
   /** The query-nodes of a group; none when nodes are fewer than what is requested. */
   nodesOf(name: string): readonly bigint[] {
     return this.#places().get(name) ?? [];

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { SegmentRecord } from '#proto/elanus/data.js';
+import { holderAt } from './holder.js';
 import { earlier, knownImports } from './imports-seen.js';
 import type { ServedSegment } from './served-segment.js';
 
@@ -7,9 +8,10 @@ const segment = (id: bigint, commitTimestamp: bigint): SegmentRecord =>
   SegmentRecord.fromPartial({ id, commitTimestamp });
 const served = (...all: readonly (readonly [SegmentRecord, boolean])[]): Map<bigint, ServedSegment> =>
   new Map(
-    all.map(
-      ([record, isLive]) => [record.id, { record, isLive, waiting: undefined, indexKeys: '' }] as const,
-    ),
+    all.map(([record, isLive]) => {
+      const copy = { holder: holderAt(1n, 1n), waiting: undefined };
+      return [record.id, { record, isLive, copy, coming: undefined, indexKeys: '' }] as const;
+    }),
   );
 
 test('a shard knows the imports that its target knows, also those without rows in it', () => {

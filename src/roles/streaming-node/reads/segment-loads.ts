@@ -3,12 +3,17 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import type { CallContext } from '#platform/transport.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
 import type { SyncTargetRequest } from '#proto/elanus/roles.js';
+import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type DeleteMessage, encodeDeletes } from '#roles/streaming-node/delete-message.js';
 import { heirsOf } from './handover.js';
+import { contextAt, type Holder } from './holder.js';
 import {
   GIVEN_UP,
+  isReady,
   keysOfIndexes,
   outdated,
+  type SegmentCopy,
+  type SegmentMove,
   type ServedSegment,
   type ServedSegmentsParts,
   type ServedState,
@@ -51,7 +56,7 @@ export class SegmentLoads {
         const isFull = error instanceof ElanusError && error.key === 'memory_limit';
         if (isFull && this.#state.isLoaded && life === this.#state.life) {
           const { id } = served.record;
-          this.#state.served.delete(id);
+          this.#giveUp(served);
           missing.push(id);
           // A flushed segment's rows are still in the growing part, and a compacted one's in its sources, which go on serving them; of an
           // imported one nothing is here.
@@ -59,13 +64,57 @@ export class SegmentLoads {
           continue;
         }
         // The next target loads it.
-        for (const unloaded of loads.slice(index))
-          if (this.#state.served.get(unloaded.record.id) === unloaded)
-            this.#state.served.delete(unloaded.record.id);
-        throw error;
+        for (const unloaded of loads.slice(index)) this.#giveUp(unloaded);
+        const isGone = error instanceof ElanusError && error.key === 'node_mismatch';
+        throw isGone ? outdated(error.message) : error;
       }
     }
     return { tooLarge, missing };
+  }
+
+  /** A load that failed here may end over there. */
+  #giveUp(load: ServedSegment): void {
+    const { served, strays } = this.#state;
+    if (isReady(load) || served.get(load.record.id) !== load) return;
+    served.delete(load.record.id);
+    strays.add(load.record.id, load.copy.holder);
+  }
+
+  /**
+   * A segment is loaded at another node while it is read where it is, and is read there from the turn in which the new copy has all its deletes.
+   * Where that fails it stays where it is, and the next target tries again.
+   */
+  async move(
+    { served, record, coming }: SegmentMove,
+    request: SyncTargetRequest,
+    buffered: DeleteMessage | undefined,
+    context: CallContext,
+  ): Promise<void> {
+    const { id } = record;
+    const from = served.copy;
+    // It may be lost or released meanwhile.
+    const checkStill = (): void => {
+      if (this.#state.served.get(id) !== served || served.coming !== coming) throw outdated(GIVEN_UP);
+    };
+    try {
+      checkStill();
+      const schema = await this.#loadRows(record, coming, request, buffered, context);
+      await this.#loadIndexesAt(record, coming.holder, context);
+      await this.#catchUp(id, coming, schema, context, () => {
+        checkStill();
+        coming.waiting = undefined;
+        served.copy = coming;
+        served.coming = undefined;
+      });
+      this.#state.strays.add(id, from.holder);
+    } catch (error) {
+      served.coming = undefined;
+      this.#state.strays.add(id, coming.holder);
+      this.#parts.platform.logger.warn('segment_not_moved', {
+        ...{ segmentId: id, from: from.holder.serverId, to: coming.holder.serverId },
+        reason: messageOf(error),
+      });
+    }
   }
 
   #isReadElsewhere(id: bigint): boolean {
@@ -79,9 +128,10 @@ export class SegmentLoads {
   /** An index that cannot be loaded costs speed only: the next target tries again, a damaged one is built again. */
   async loadIndexes(segment: SegmentRecord, context: CallContext): Promise<void> {
     try {
-      const { damagedIndexIds } = await this.#parts.queryNode.loadIndexes({ segment }, context);
       const served = this.#state.served.get(segment.id);
-      if (served !== undefined) served.indexKeys = keysOfIndexes(segment);
+      if (served === undefined) return;
+      const damagedIndexIds = await this.#loadIndexesAt(segment, served.copy.holder, context);
+      if (this.#state.served.get(segment.id) === served) served.indexKeys = keysOfIndexes(segment);
       for (const indexId of damagedIndexIds) await this.#parts.onDamaged(segment, indexId);
     } catch (error) {
       this.#parts.platform.logger.warn('indexes_not_loaded', {
@@ -91,41 +141,62 @@ export class SegmentLoads {
     }
   }
 
+  async #loadIndexesAt(
+    segment: SegmentRecord,
+    holder: Holder,
+    context: CallContext,
+  ): Promise<readonly bigint[]> {
+    const { queryNode } = this.#parts;
+    return (await queryNode.loadIndexes({ segment }, contextAt(holder, context))).damagedIndexIds;
+  }
+
   async #load(
-    served: ServedSegment,
+    { record, copy }: ServedSegment,
+    request: SyncTargetRequest,
+    buffered: DeleteMessage | undefined,
+    context: CallContext,
+  ): Promise<void> {
+    const schema = await this.#loadRows(record, copy, request, buffered, context);
+    await this.#catchUp(record.id, copy, schema, context, () => {
+      copy.waiting = undefined;
+    });
+  }
+
+  /** @returns the schema that it was loaded by */
+  async #loadRows(
+    segment: SegmentRecord,
+    { holder }: SegmentCopy,
     { deleteSegments, indexes, version }: SyncTargetRequest,
     bufferedDeletes: DeleteMessage | undefined,
     context: CallContext,
-  ): Promise<void> {
-    let schema = this.#state.schema;
+  ): Promise<CollectionSchema> {
+    const { schema } = this.#state;
     await this.#parts.queryNode.loadSegment(
-      {
-        segment: served.record,
-        schema,
-        deleteSegments,
-        bufferedDeletes,
-        indexes,
-        version,
-      },
-      context,
+      { segment, schema, deleteSegments, bufferedDeletes, indexes, version },
+      contextAt(holder, context),
     );
-    // What arrived while it loaded, until nothing is left: then it goes live in the same turn.
-    for (;;) {
+    return schema;
+  }
+
+  /** @param ready runs in the turn in which nothing is left of what arrived while it loaded */
+  async #catchUp(
+    id: bigint,
+    copy: SegmentCopy,
+    loadedBy: CollectionSchema,
+    context: CallContext,
+    ready: () => void,
+  ): Promise<void> {
+    const at = contextAt(copy.holder, context);
+    for (let schema = loadedBy; ; ) {
       if (schema !== this.#state.schema) {
         schema = this.#state.schema;
-        await this.#parts.queryNode.updateSchema({ segmentIds: [served.record.id], schema }, context);
+        await this.#parts.queryNode.updateSchema({ segmentIds: [id], schema }, at);
         continue;
       }
-      const waiting = served.waiting ?? [];
-      if (waiting.length === 0) {
-        served.waiting = undefined;
-        return;
-      }
-      served.waiting = [];
-      await this.#parts.queryNode.applyDeletes(
-        { segmentIds: [served.record.id], deletes: encodeDeletes(waiting) },
-        context,
-      );
+      const waiting = copy.waiting ?? [];
+      if (waiting.length === 0) return ready();
+      copy.waiting = [];
+      await this.#parts.queryNode.applyDeletes({ segmentIds: [id], deletes: encodeDeletes(waiting) }, at);
     }
   }
 }

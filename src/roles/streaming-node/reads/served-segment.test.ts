@@ -3,14 +3,17 @@ import { expect, it } from 'vitest';
 import { LazyMap } from '#base/maps/lazy-map.js';
 import { IndexFileRecord, SegmentRecord } from '#proto/elanus/data.js';
 import { ReplacedSegment, SyncTargetRequest } from '#proto/elanus/roles.js';
+import { holderAt } from './holder.js';
 import { enterLoads, isSettled, keysOfIndexes, type ServedSegment } from './served-segment.js';
 
+const OWN = 3n;
 const segment = (id: bigint, ...keys: readonly string[]): SegmentRecord =>
   SegmentRecord.fromPartial({ id, indexes: keys.map((key) => IndexFileRecord.fromPartial({ key })) });
 const target = (...segments: readonly SegmentRecord[]): SyncTargetRequest =>
   SyncTargetRequest.fromPartial({ segments: segments.map((one) => ({ segment: one })) });
 const live = (record: SegmentRecord): ServedSegment => ({
-  ...{ record, waiting: undefined, isLive: true, indexKeys: keysOfIndexes(record) },
+  ...{ record, isLive: true, indexKeys: keysOfIndexes(record) },
+  ...{ copy: { holder: holderAt(0n, OWN), waiting: undefined }, coming: undefined },
 });
 function state(...segments: readonly ServedSegment[]) {
   const served = new LazyMap<bigint, ServedSegment>();
@@ -44,9 +47,9 @@ it.each<[string, boolean, ReturnType<typeof state>, SyncTargetRequest, ReadonlyM
 it('a target enters what is new, and names what has other indexes', () => {
   const now = state(live(plain), { ...live(indexed), indexKeys: '' });
   const [fresh, held] = [segment(4n), segment(5n)];
-  const { loads, changed } = enterLoads(now, target(plain, indexed, fresh, held), new Set([5n]));
+  const { loads, changed } = enterLoads(now, target(plain, indexed, fresh, held), new Set([5n]), OWN);
   expect(loads.map(({ record }) => record.id)).toEqual([4n]);
   expect(changed.map(({ id }) => id)).toEqual([2n]);
   expect([...now.served.keys()]).toEqual([1n, 2n, 4n]);
-  expect(now.served.get(4n)).toMatchObject({ isLive: false, waiting: [] });
+  expect(now.served.get(4n)).toMatchObject({ isLive: false, copy: { waiting: [] } });
 });

@@ -4,21 +4,42 @@ import { ElanusError } from '#base/errors.js';
 import { LazyMap } from '#base/maps/lazy-map.js';
 import type { Platform } from '#platform/platform.js';
 import type { SegmentRecord } from '#proto/elanus/data.js';
-import type { QueryNodeDefinition, ReplacedSegment, SyncTargetRequest } from '#proto/elanus/roles.js';
+import type {
+  QueryNodeDefinition,
+  ReplacedSegment,
+  SegmentPlace,
+  SyncTargetRequest,
+} from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import type { ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
 import type { Shard } from '#roles/streaming-node/shard.js';
 import type { Client } from '#rpc/service.js';
 import { isDiskFile } from '#segment/files/disk-file-record.js';
+import { type Holder, Holders } from './holder.js';
+import type { StrayCopies } from './stray-copies.js';
+
+/** A segment at a query-node. */
+export interface SegmentCopy {
+  readonly holder: Holder;
+  /** Deletes that arrived while it is being loaded there. */
+  waiting: ForwardedDeletes[] | undefined;
+}
 
 export interface ServedSegment {
   readonly record: SegmentRecord;
-  /** Deletes that arrived while the segment is being loaded. */
-  waiting: ForwardedDeletes[] | undefined;
+  /** It is read there, and nowhere else. */
+  copy: SegmentCopy;
+  /** It is being loaded at another node, to be read there from then on. */
+  coming: SegmentCopy | undefined;
   /** It is read. One that is not has been loaded in place of others that are read still. */
   isLive: boolean;
   indexKeys: string;
 }
+
+export const copyAt = (holder: Holder): SegmentCopy => ({ holder, waiting: [] });
+
+/** It takes deletes, and has all that came before. */
+export const isReady = ({ copy }: Pick<ServedSegment, 'copy'>): boolean => copy.waiting === undefined;
 
 /** What a shard serves, shared by those who change it. */
 export interface ServedState {
@@ -31,11 +52,14 @@ export interface ServedState {
   isLoaded: boolean;
   /** The newest target, by its version, once nothing of it is left to do; 0n: something is. */
   settled: bigint;
-  /** Rises when everything served is given up: a target that was being loaded then must not go live. */
+  /** Rises when something that is served is given up: a target that was being loaded then must not go live. */
   life: number;
+  /** Copies that nobody reads and that a node may have. */
+  readonly strays: StrayCopies;
 }
 
-export const nothingServed = (schema: CollectionSchema): ServedState => ({
+export const nothingServed = (schema: CollectionSchema, strays: StrayCopies): ServedState => ({
+  strays,
   served: new LazyMap(),
   replaced: new LazyMap(),
   schema,
@@ -48,6 +72,8 @@ export interface ServedSegmentsParts {
   readonly platform: Platform;
   readonly shard: Shard;
   readonly queryNode: Client<typeof QueryNodeDefinition>;
+  /** Of this process. */
+  readonly serverId: bigint;
   /** An older target may lack what the owner before this one flushed. */
   readonly versionMin: bigint;
   /** Segments must be loaded anew: fetch a target. */
@@ -74,31 +100,61 @@ export function withLoadedIndexes(request: SyncTargetRequest): SyncTargetRequest
   };
 }
 
-/** What of the target is not served yet, entered as loading, and what may have other index files than before. */
+/** What a target has a shard do, beside letting go of what it does not name. */
+export interface TargetTasks {
+  readonly loads: readonly ServedSegment[];
+  /** What may have other index files than before. */
+  readonly changed: readonly SegmentRecord[];
+  /** What is served at another node than the target says. */
+  readonly moves: readonly SegmentMove[];
+}
+
+export interface SegmentMove {
+  readonly served: ServedSegment;
+  /** With the index files that it has by now. */
+  readonly record: SegmentRecord;
+  readonly coming: SegmentCopy;
+}
+
+/** What of the target is not served yet, or not where the target says, is entered as loading: deletes wait there from this turn on. @param ownId of this process */
 export function enterLoads(
   { served }: Pick<ServedState, 'served'>,
-  { segments }: SyncTargetRequest,
+  { segments, keepPlaces }: SyncTargetRequest,
   heldHeirs: ReadonlySet<bigint>,
-): { readonly loads: readonly ServedSegment[]; readonly changed: readonly SegmentRecord[] } {
+  ownId: bigint,
+): TargetTasks {
   const loads: ServedSegment[] = [];
   const changed: SegmentRecord[] = [];
-  for (const { segment } of segments) {
+  const moves: SegmentMove[] = [];
+  const holders = new Holders(
+    [...served.values()].map(({ copy }) => copy),
+    ownId,
+  );
+  for (const { segment, nodeId } of segments) {
     if (segment === undefined) continue;
     const before = served.get(segment.id);
     const indexKeys = keysOfIndexes(segment);
     if (before !== undefined) {
       // Served without a break: its index files may have come or gone meanwhile, the rows are the same.
       if (before.indexKeys !== indexKeys || hasDiskFile(segment)) changed.push(segment);
+      const isMoved = !keepPlaces && isToMove(before, segment, nodeId);
+      before.coming = isMoved ? copyAt(holders.at(nodeId)) : undefined;
+      if (before.coming !== undefined) moves.push({ served: before, record: segment, coming: before.coming });
       continue;
     }
     if (heldHeirs.has(segment.id)) continue;
-    const fresh: ServedSegment = { record: segment, waiting: [], isLive: false, indexKeys: '' };
+    const copy = copyAt(holders.at(nodeId));
+    const fresh: ServedSegment = { record: segment, copy, coming: undefined, isLive: false, indexKeys: '' };
     if (indexKeys !== '') changed.push(segment);
     served.set(segment.id, fresh);
     loads.push(fresh);
   }
-  return { loads, changed };
+  return { loads, changed, moves };
 }
+
+/** One that was compacted is never loaded anew: see `checkSources`. Where no node was named, the one that was asked may be the one that is named now. */
+const isToMove = ({ copy }: ServedSegment, { state }: SegmentRecord, nodeId: bigint): boolean =>
+  nodeId !== copy.holder.serverId && state !== 'dropped' && nodeId !== 0n && copy.holder.serverId !== 0n;
 
 /** Damage of a file that is read while it is searched shows only then: its reader reports it when it is asked to load it again. */
 const hasDiskFile = ({ indexes }: SegmentRecord): boolean => indexes.some((file) => isDiskFile(file.key));
@@ -106,17 +162,30 @@ const hasDiskFile = ({ indexes }: SegmentRecord): boolean => indexes.some((file)
 /** Sent again, the target would change nothing: each segment is read with its indexes, and none that was replaced is read still. */
 export function isSettled(
   { served, replaced }: Pick<ServedState, 'served' | 'replaced'>,
-  { segments }: SyncTargetRequest,
+  { segments, keepPlaces }: SyncTargetRequest,
   growing: { keys(): Iterable<bigint> },
 ): boolean {
   if (served.size !== segments.length) return false;
   for (const id of growing.keys()) if (replaced.has(id)) return false;
-  return segments.every(({ segment }) => {
+  return segments.every(({ segment, nodeId }) => {
     const one = segment && served.get(segment.id);
     if (segment === undefined || one === undefined) return false;
+    if (!keepPlaces && isToMove(one, segment, nodeId)) return false;
     return one.isLive && one.indexKeys === keysOfIndexes(segment) && !hasDiskFile(segment);
   });
 }
+
+/** Segments of the target that are served at another node than it says. */
+export const servedElsewhere = (
+  { served }: Pick<ServedState, 'served'>,
+  { segments }: Pick<SyncTargetRequest, 'segments'>,
+): readonly SegmentPlace[] =>
+  segments.flatMap(({ segment, nodeId }) => {
+    const at = segment && served.get(segment.id)?.copy.holder.serverId;
+    return segment === undefined || at === undefined || at === nodeId
+      ? []
+      : { segmentId: segment.id, nodeId: at };
+  });
 
 /**
  * Compacted segments are served on while they are held, with all deletes that reached them. Whoever loads one anew finds those deletes gone that its
@@ -139,4 +208,4 @@ export const outdated = (why: string): ElanusError =>
   new ElanusError('target_outdated', `${why}; fetch the target again`);
 
 /** Why a target that was being loaded must not go live. */
-export const GIVEN_UP = 'the segments served so far were given up meanwhile';
+export const GIVEN_UP = 'segments served so far were given up meanwhile';

@@ -7,17 +7,21 @@
 // on. What is ready becomes live, that is, it is read, in the turn in which the segments leave that it was compacted from (`handover.ts`).
 
 import { Mutex } from '#base/async.js';
-import { ElanusError, messageOf } from '#base/errors.js';
 import { LazySet, noMembers, settledMap, settledSet } from '#base/maps/lazy-map.js';
-import { rowCountOf } from '#model/columns/column.js';
 import { loadedSchema } from '#model/schema/loaded-fields.js';
 import type { CallContext } from '#platform/transport.js';
 import type { IndexRecord, SegmentRecord } from '#proto/elanus/data.js';
-import type { SyncTargetRequest } from '#proto/elanus/roles.js';
+import type { SegmentPlace, SyncTargetRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
-import { encodeDeletes, type ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
+import {
+  type DeleteMessage,
+  encodeDeletes,
+  type ForwardedDeletes,
+} from '#roles/streaming-node/delete-message.js';
 import { backgroundContext } from '#rpc/service.js';
 import { type HeldBack, heldBack } from './handover.js';
+import { HeldCopies } from './held-copies.js';
+import { type HeldPart, type Holder, heldParts } from './holder.js';
 import { knownImports } from './imports-seen.js';
 import { checkCovered, type PinnedPage, PinnedReads } from './pinned-reads.js';
 import { ReadableFrom, rowsGone } from './readable-from.js';
@@ -27,27 +31,28 @@ import {
   checkSources,
   enterLoads,
   GIVEN_UP,
+  isReady,
   isSettled,
   nothingServed,
   outdated,
   type ServedSegmentsParts,
   type ServedState,
+  servedElsewhere,
+  type TargetTasks,
   withLoadedIndexes,
 } from './served-segment.js';
+import type { SealedView } from './shard-view.js';
+import { StrayCopies } from './stray-copies.js';
 import { TargetVersions } from './target-versions.js';
 import { UnseenSegments } from './unseen-segments.js';
 
-/** Writes wait this long for a query-node to take their deletes; then its segments count as lost and are loaded anew, in ms. */
-const FORWARD_MS_MAX = 2000;
-/** Beyond that, so many keys in one segment each are allowed a millisecond: some 20 times what they take. */
-const FORWARD_KEYS_PER_MS = 200;
-/** New fields of all rows that are served take so long at most, in ms; then they are loaded anew. */
-const SCHEMA_MS_MAX = 60_000;
+const nothingHeldBack: HeldBack = { sources: noMembers, heirs: noMembers };
 
 export class ServedSegments {
   readonly #parts: ServedSegmentsParts;
   readonly #state: ServedState;
   readonly #loads: SegmentLoads;
+  readonly #held: HeldCopies;
   readonly #unseen = new UnseenSegments();
   readonly #pinned: PinnedReads;
   /** What the last target says was replaced, and is not read for it any more. */
@@ -70,8 +75,9 @@ export class ServedSegments {
     this.#parts = parts;
     this.#versions = new TargetVersions(parts.versionMin);
     this.#pinned = new PinnedReads(parts.platform.clock);
-    this.#state = nothingServed(parts.shard.schema);
+    this.#state = nothingServed(parts.shard.schema, new StrayCopies());
     this.#loads = new SegmentLoads(parts, this.#state);
+    this.#held = new HeldCopies(parts, this.#state, () => this.#servePartitions(undefined));
   }
 
   get isLoaded(): boolean {
@@ -101,6 +107,12 @@ export class ServedSegments {
 
   isServed(id: bigint): boolean {
     return this.#state.served.get(id)?.isLive === true;
+  }
+
+  /** The node at which it is read; undefined: at none. */
+  readAt(id: bigint): Holder | undefined {
+    const one = this.#state.served.get(id);
+    return one?.isLive === true ? one.copy.holder : undefined;
   }
 
   /** Its rows are read in another segment by now: an address in it leads nowhere. */
@@ -155,97 +167,40 @@ export class ServedSegments {
     return this.#importsKnown;
   }
 
-  /** Segments of the partitions that are ready, without imports after that time. */
+  /** Segments of the partitions that are read, without imports after that time. */
   readyIn(
     partitions: ReadonlySet<bigint>,
     importsUntil: bigint,
-  ): { readonly sealedIds: readonly bigint[]; readonly importsSeen: bigint } {
+  ): SealedView & { readonly importsSeen: bigint } {
     const sealedIds: bigint[] = [];
     let importsSeen = 0n;
-    for (const [id, { record, isLive }] of this.#state.served) {
+    let holder: Holder | undefined;
+    let isSpread = false;
+    for (const [id, { record, copy, isLive }] of this.#state.served) {
       const at = record.commitTimestamp;
       if (!isLive || at > importsUntil || !partitions.has(record.partitionId)) continue;
       if (at > importsSeen) importsSeen = at;
+      if (holder === undefined) holder = copy.holder;
+      else if (holder !== copy.holder) isSpread = true;
       sealedIds.push(id);
     }
-    return { sealedIds, importsSeen };
+    const sealedParts = isSpread ? heldParts(sealedIds, (id) => this.readAt(id)) : undefined;
+    return { sealedIds, holder, sealedParts, importsSeen };
   }
 
-  /** Called by the writer before a delete becomes visible here. */
-  async forwardDeletes(deletes: ForwardedDeletes): Promise<void> {
-    const ready: bigint[] = [];
-    for (const [id, served] of this.#state.served) {
-      if (served.waiting === undefined) ready.push(id);
-      else served.waiting.push(deletes);
-    }
-    if (ready.length === 0) return;
-    const abort = new AbortController();
-    const keys = rowCountOf(deletes.keys, 0) * ready.length;
-    const allowedMs = FORWARD_MS_MAX + Math.ceil(keys / FORWARD_KEYS_PER_MS);
-    const timer = this.#parts.platform.timers.after(allowedMs, () => abort.abort());
-    try {
-      const context = {
-        signal: abort.signal,
-        deadlineMs: this.#parts.platform.clock.now() + allowedMs,
-        metadata: {},
-      };
-      await this.#parts.queryNode.applyDeletes(
-        { segmentIds: ready, deletes: encodeDeletes([deletes]) },
-        context,
-      );
-    } catch (error) {
-      // The write is durable and must take effect. Whether it did over there is unknown, so nothing is read from there any more.
-      this.#lose(messageOf(error));
-    } finally {
-      timer.cancel();
-    }
+  /** See HeldCopies. */
+  forwardDeletes(deletes: ForwardedDeletes): Promise<void> {
+    return this.#held.forwardDeletes(deletes);
   }
 
-  /**
-   * What is served gets the fields of a newer schema; when this returns no segment that is ready is behind it. One that is being loaded is
-   * brought up to it before it is ready.
-   */
-  async followSchema(schema: CollectionSchema): Promise<void> {
-    if (schema.version <= this.#state.schema.version) return;
-    this.#state.schema = loadedSchema(schema, this.#leftOut);
-    const segmentIds = [...this.#state.served].flatMap(([id, { waiting }]) =>
-      waiting === undefined ? [id] : [],
-    );
-    if (segmentIds.length === 0) return;
-    const { clock } = this.#parts.platform;
-    const context = { ...backgroundContext, deadlineMs: clock.now() + SCHEMA_MS_MAX };
-    try {
-      await this.#parts.queryNode.updateSchema({ segmentIds, schema: this.#state.schema }, context);
-    } catch (error) {
-      // Which of them have the new fields is unknown: they are loaded anew.
-      this.#lose(messageOf(error));
-    }
+  /** See HeldCopies. */
+  followSchema(schema: CollectionSchema): Promise<void> {
+    return this.#held.followSchema(schema, this.#leftOut);
   }
 
-  /** Gives up all that query-nodes serve. Reads are refused until the next target is loaded. */
-  #lose(reason: string): void {
-    const { platform, shard } = this.#parts;
-    const segments = this.#state.served.size;
-    this.#state.life++;
-    this.#state.served.clear();
-    this.#servePartitions(undefined);
-    this.#state.isLoaded = false;
-    // At the end of a process its query-node may go before a call of its shards has ended: nobody reads them any more.
-    if (shard.closed) return;
-    platform.logger.warn('served_segments_lost', { vchannel: shard.channel.vchannel, segments, reason });
-    this.#parts.onLost();
-  }
-
-  /** A call to the query-node about segments that it should hold. */
-  remote<T>(segmentIds: readonly bigint[], call: Promise<T>): Promise<T> {
-    const life = this.#state.life;
-    return call.then(undefined, (error: unknown) => {
-      // Released meanwhile is not lost.
-      const isLost = error instanceof ElanusError && error.key === 'collection_not_fully_loaded';
-      if (isLost && life === this.#state.life && segmentIds.every((id) => this.#state.served.has(id)))
-        this.#lose(error.message);
-      throw error;
-    });
+  /** See HeldCopies. */
+  remote<T>(holder: Holder, segmentIds: readonly bigint[], call: Promise<T>): Promise<T> {
+    return this.#held.remote(holder, segmentIds, call);
   }
 
   /** Called after a flush was committed. */
@@ -264,16 +219,23 @@ export class ServedSegments {
       if (segment.state === 'saved' && isServed(segment.id)) this.#parts.shard.forget(segment.id);
   }
 
-  /** Brings what is served in line with the target. @throws target_outdated the target is older than what is known: fetch it again. */
-  syncTarget(request: SyncTargetRequest, context: CallContext): Promise<void> {
+  /**
+   * Brings what is served in line with the target.
+   * @returns what is served elsewhere than it says
+   * @throws target_outdated the target is older than what is known, or names a node that is gone: fetch it again
+   */
+  syncTarget(request: SyncTargetRequest, context: CallContext): Promise<readonly SegmentPlace[]> {
     // One after another: a second target must not take segments for served that the first still loads.
-    return this.#syncing.run(() => this.#sync(request, context));
+    return this.#syncing.run(async () => {
+      await this.#sync(request, context);
+      return servedElsewhere(this.#state, request);
+    });
   }
 
   async #sync(sent: SyncTargetRequest, context: CallContext): Promise<void> {
     const request = withLoadedIndexes(sent);
     this.#versions.check(request.version);
-    await this.#checkHeld(context);
+    await this.#held.check(context);
     const unknown = this.#unseen.missingIn(request);
     if (unknown !== undefined) throw outdated(`segment ${unknown} was flushed after this target was made`);
     checkSources(this.#state, request);
@@ -287,13 +249,30 @@ export class ServedSegments {
     // From the same turn as the check: a delete that is flushed while segments load is in no file that this target names.
     const buffered = encodeDeletes(this.#parts.shard.deletes);
     this.#state.replaced = settledMap(request.replaced.map((one) => [one.id, one] as const));
-    const { loads, changed } = enterLoads(this.#state, request, this.#heldBack(request, []).heirs);
+    // What is left of something that was read whole keeps nobody back: rows of what is lost are in its heirs alone.
+    const isWhole = this.#state.isLoaded;
+    const heirs = isWhole ? this.#heldBack(request, []).heirs : noMembers;
+    const tasks = enterLoads(this.#state, request, heirs, this.#parts.serverId);
+    try {
+      await this.#bring(request, tasks, { buffered, life, isWhole }, context);
+    } finally {
+      for (const { served, coming } of tasks.moves) if (served.coming === coming) served.coming = undefined;
+    }
+  }
+
+  /** @param from what was so in the turn in which the tasks were entered */
+  async #bring(
+    request: SyncTargetRequest,
+    { loads, changed, moves }: TargetTasks,
+    from: { readonly buffered: DeleteMessage | undefined; readonly life: number; readonly isWhole: boolean },
+    context: CallContext,
+  ): Promise<void> {
     const deleteIds = request.deleteSegments.map(({ id }) => id);
     const { tooLarge, missing } = await this.#passingBy(deleteIds, () =>
-      this.#loads.loadAll(loads, request, buffered, context),
+      this.#loads.loadAll(loads, request, from.buffered, context),
     );
-    if (life !== this.#state.life) throw outdated(GIVEN_UP);
-    const gone = this.#handOver(request, missing);
+    if (from.life !== this.#state.life) throw outdated(GIVEN_UP);
+    const gone = this.#handOver(request, from.isWhole ? this.#heldBack(request, missing) : nothingHeldBack);
     // A new partition is served whole or not at all.
     const before = this.#partitions.ids;
     const wanted = request.partitionIds;
@@ -301,8 +280,15 @@ export class ServedSegments {
     this.#state.isLoaded = true;
     this.#servePartitions(tooLarge === undefined ? wanted : wanted.filter((id) => before?.includes(id)));
     this.#forgetSaved((id) => this.isServed(id));
-    if (gone.length > 0)
-      await this.#passingBy(gone, () => this.#parts.queryNode.releaseSegments({ segmentIds: gone }, context));
+    const goneIds = gone.flatMap(({ segmentIds }) => segmentIds);
+    if (gone.length > 0) await this.#passingBy(goneIds, () => this.#held.letGo(gone, context));
+    await this.#passingBy(deleteIds, async () => {
+      for (const move of moves) {
+        await this.#loads.move(move, request, from.buffered, context);
+        await this.#held.letStraysGo();
+      }
+    });
+    await this.#held.letStraysGo();
     for (const segment of changed)
       if (this.#state.served.has(segment.id)) await this.#loads.loadIndexes(segment, context);
     if (tooLarge !== undefined) throw tooLarge;
@@ -340,12 +326,12 @@ export class ServedSegments {
   }
 
   /** In one turn: what is loaded is read, and what it takes the place of is not. @returns what query-nodes may let go */
-  #handOver(request: SyncTargetRequest, missing: readonly bigint[]): bigint[] {
+  #handOver(request: SyncTargetRequest, { sources, heirs }: HeldBack): readonly HeldPart[] {
     const targetIds = new Set(request.segments.map(({ segment }) => segment?.id));
-    const { sources, heirs } = this.#heldBack(request, missing);
     const gone = [...this.#state.served.keys()].filter((id) => !targetIds.has(id) && !sources.has(id));
+    const released = heldParts(gone, (id) => this.#state.served.get(id)?.copy.holder);
     for (const [id, served] of this.#state.served)
-      if (targetIds.has(id) && served.waiting === undefined && !heirs.has(id)) served.isLive = true;
+      if (targetIds.has(id) && isReady(served) && !heirs.has(id)) served.isLive = true;
     for (const id of gone) this.#state.served.delete(id);
     const known = knownImports(request, this.#state);
     if (known > this.#importsKnown) this.#importsKnown = known;
@@ -355,21 +341,7 @@ export class ServedSegments {
       [...this.#state.replaced.keys()].filter((id) => !targetIds.has(id) && !sources.has(id)),
     );
     this.#forgetSaved((id) => this.#left.has(id));
-    return gone;
-  }
-
-  /** Asks the query-node whether it still holds what it serves: one that restarted holds nothing. */
-  async #checkHeld(context: CallContext): Promise<void> {
-    const held = [...this.#state.served]
-      .filter(([, served]) => served.waiting === undefined)
-      .map(([id]) => id);
-    if (held.length === 0) return;
-    // Applying no deletes changes nothing, and fails for a segment that is not there.
-    await this.remote(held, this.#parts.queryNode.applyDeletes({ segmentIds: held }, context)).catch(
-      (error: unknown) => {
-        if (!(error instanceof ElanusError) || error.key !== 'collection_not_fully_loaded') throw error;
-      },
-    );
+    return released;
   }
 
   /** @param version from before it was known that it is not loaded @throws target_outdated it was loaded since */
@@ -379,13 +351,10 @@ export class ServedSegments {
   }
 
   async release(): Promise<void> {
-    const ids = [...this.#state.served.keys()];
-    this.#state.life++;
-    this.#state.served.clear();
-    this.#servePartitions(undefined);
-    this.#state.isLoaded = false;
+    const parts = this.#held.giveUpAll();
     this.#forgetSaved(() => true);
-    if (ids.length > 0) await this.#parts.queryNode.releaseSegments({ segmentIds: ids });
+    await this.#held.letGo(parts, backgroundContext);
+    await this.#held.letStraysGo();
   }
 
   /** @param loadedOnly of those wanted that are loaded, not all of them */

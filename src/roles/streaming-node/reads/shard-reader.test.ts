@@ -3,135 +3,14 @@ import { expect, test } from 'vitest';
 import { ElanusError } from '#base/errors.js';
 import { seededRandom } from '#base/random.js';
 import { columnFromInt64, int64Values } from '#model/columns/column.js';
-import { Pace } from '#platform/pace.js';
 import { SegmentRecord } from '#proto/elanus/data.js';
-import {
-  QueryNodeDefinition,
-  ShardRetrieveRequest,
-  ShardSearchRequest,
-  SyncTargetRequest,
-  TermStatisticsRequest,
-} from '#proto/elanus/roles.js';
-import { OracleTime } from '#roles/streaming-node/oracle-time.js';
-import { backgroundContext, type Handlers, inProcessClient } from '#rpc/service.js';
-import type { ReadableSegment } from '#segment/readable-segment.js';
-import { decodeHits, encodeHits } from '#segment/search/hits.js';
-import { searchSegments } from '#segment/search/search-segments.js';
-import { SegmentData } from '#segment/segment-data.js';
-import { retrieveFromSegments } from '#segment/segment-reads.js';
-import { DIM, KEY, testBatch, VECTOR } from '../../../../test/support/segments.js';
-import { COLLECTION, PARTITION, shardWorld } from '../../../../test/support/shards.js';
-import { ShardReader } from './shard-reader.js';
+import { type ShardSearchRequest, TermStatisticsRequest } from '#proto/elanus/roles.js';
+import { backgroundContext } from '#rpc/service.js';
+import { readerWorld } from '../../../../test/support/reader-world.js';
+import { KEY, testBatch } from '../../../../test/support/segments.js';
+import { PARTITION } from '../../../../test/support/shards.js';
 
 const random = seededRandom(2);
-
-/** @param keysOf sealed segments by id, whose rows the query-node has once they are loaded */
-function readerWorld(keysOf: Readonly<Record<string, readonly bigint[]>> = {}) {
-  const world = shardWorld({ forwardDeletes: (deletes) => reader.forwardDeletes(deletes) });
-  const { platform, shard, schema, run } = world;
-  const sealed = new Map<bigint, SegmentData>();
-  for (const [name, keys] of Object.entries(keysOf)) {
-    const id = BigInt(name);
-    const data = new SegmentData(platform, { id, collectionId: COLLECTION, partitionId: PARTITION, schema });
-    data.appendBatch(testBatch(keys, random), 5n);
-    sealed.set(id, data);
-  }
-  const loaded = new Set<bigint>();
-  const seen = { lost: 0, damaged: [] as bigint[], calls: [] as string[] };
-  const faults: { load?: ElanusError; deletes?: ElanusError; whileLoading?: () => Promise<void> } = {};
-  const served = (ids: readonly bigint[]): ReadableSegment[] =>
-    ids.map((id) => {
-      const data = sealed.get(id);
-      if (data === undefined || !loaded.has(id))
-        throw new ElanusError('collection_not_fully_loaded', `segment ${id} is not here; try again`);
-      return { id, data, commitTimestamp: 0n };
-    });
-  const handlers: Partial<Handlers<typeof QueryNodeDefinition>> = {
-    loadSegment: async ({ segment }) => {
-      seen.calls.push(`load ${segment?.id}`);
-      if (faults.load !== undefined) throw faults.load;
-      await faults.whileLoading?.();
-      loaded.add(segment?.id ?? 0n);
-      return {};
-    },
-    loadIndexes: async () => ({ damagedIndexIds: [5n] }),
-    releaseSegments: async ({ segmentIds }) => {
-      seen.calls.push(`release ${segmentIds.join()}`);
-      for (const id of segmentIds) loaded.delete(id);
-      return {};
-    },
-    applyDeletes: async ({ segmentIds, deletes }) => {
-      if (faults.deletes !== undefined) throw faults.deletes;
-      for (const { data } of served(segmentIds)) {
-        if (deletes?.keys === undefined) continue;
-        seen.calls.push(`deletes ${int64Values(deletes.keys).join()}`);
-        const [timestamp = 0n] = new BigUint64Array(deletes.timestamps.slice().buffer);
-        for (const key of int64Values(deletes.keys)) data.applyDelete(key, timestamp);
-      }
-      return {};
-    },
-    searchSegments: async ({ segmentIds, search, readTimestamp }, { signal }) => {
-      const pace = new Pace(platform, backgroundContext);
-      const asked = ShardSearchRequest.fromPartial(search ?? {});
-      const hits = await searchSegments(served(segmentIds), asked, readTimestamp, schema, { signal, pace });
-      return encodeHits(hits, readTimestamp);
-    },
-    retrieveSegments: async ({ segmentIds, retrieve, readTimestamp }) => {
-      const pace = new Pace(platform, backgroundContext);
-      const asked = ShardRetrieveRequest.fromPartial(retrieve ?? {});
-      return {
-        ...(await retrieveFromSegments(served(segmentIds), asked, readTimestamp, schema, pace)),
-        readTimestamp,
-      };
-    },
-  };
-  const reader = new ShardReader({
-    platform,
-    shard,
-    queryNode: inProcessClient(QueryNodeDefinition, handlers as Handlers<typeof QueryNodeDefinition>),
-    time: new OracleTime(platform, async () => 1n << 40n),
-    settled: async () => {},
-    versionMin: 10n,
-    onLost: () => void seen.lost++,
-    onDamaged: async (_segment, indexId) => void seen.damaged.push(indexId),
-  });
-  /** @param commitTimestamp not 0n: the segments were imported */
-  const target = (
-    version: bigint,
-    ids: readonly bigint[],
-    partitionIds = [PARTITION],
-    commitTimestamp = 0n,
-    droppedIds: readonly bigint[] = [],
-  ): Promise<void> =>
-    run(
-      reader.syncTarget(
-        SyncTargetRequest.fromPartial({
-          vchannel: 'v0',
-          version,
-          partitionIds,
-          segments: ids.map((id) => ({
-            segment: {
-              ...{ id, partitionId: PARTITION, timestampTo: 15n, commitTimestamp },
-              state: droppedIds.includes(id) ? 'dropped' : 'flushed',
-            },
-          })),
-        }),
-        backgroundContext,
-      ),
-    );
-  const search = (more: Partial<ShardSearchRequest> = {}) => {
-    const queries = new Uint8Array(DIM * 4);
-    const request = { fieldId: VECTOR, metric: 'L2', queryCount: 1, topK: 10, queries, ...more };
-    return run(reader.search(ShardSearchRequest.fromPartial(request), backgroundContext)).then(decodeHits);
-  };
-  const found = async (): Promise<bigint[]> => [...int64Values((await search()).keys)].sort();
-  const retrieved = async (): Promise<bigint[]> => {
-    const { rows } = await run(reader.retrieve(ShardRetrieveRequest.fromPartial({}), backgroundContext));
-    return rows === undefined ? [] : [...int64Values(rows.columns[0] as never)];
-  };
-  return { ...world, reader, target, search, found, retrieved, seen, faults, loaded };
-}
-
 const insert = (segmentId: bigint, ...keys: bigint[]) => ({ segmentId, rows: testBatch(keys, random) });
 
 test('nothing is read before a target is loaded, nor of a partition that is not in it', async () => {

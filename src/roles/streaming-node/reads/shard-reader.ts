@@ -12,6 +12,7 @@ import type { ColumnBatch, SegmentRecord } from '#proto/elanus/data.js';
 import type {
   FetchRowsRequest,
   FetchRowsResponse,
+  SegmentPlace,
   ShardRetrieveRequest,
   ShardRetrieveResponse,
   ShardSearchRequest,
@@ -35,13 +36,14 @@ import {
   statisticsOf,
   termStatistics,
 } from '#segment/terms/term-statistics.js';
+import { contextAt, type HeldPart, type Holder } from './holder.js';
 import { earlier } from './imports-seen.js';
 import type { PinnedPage } from './pinned-reads.js';
 import type { ServedSegmentsParts } from './served-segment.js';
 import { ServedSegments } from './served-segments.js';
 import { ShardRetrieve } from './shard-retrieve.js';
 import { ShardSearch } from './shard-search.js';
-import type { ShardView } from './shard-view.js';
+import { type ShardView, sealedPartsOf } from './shard-view.js';
 
 export interface ShardReaderParts extends ServedSegmentsParts {
   readonly time: OracleTime;
@@ -104,8 +106,8 @@ export class ShardReader {
     return this.#served.inUse(segmentIds, version);
   }
 
-  /** Brings what is served in line with the target. @throws target_outdated the target is older than what is known: fetch it again. */
-  syncTarget(request: SyncTargetRequest, context: CallContext): Promise<void> {
+  /** See ServedSegments. */
+  syncTarget(request: SyncTargetRequest, context: CallContext): Promise<readonly SegmentPlace[]> {
     return this.#served.syncTarget(request, context);
   }
 
@@ -155,14 +157,14 @@ export class ShardReader {
     const importsKnown = earlier(page?.importsUntil ?? this.#served.importsKnown, wanted.importsUntil);
     // Imported rows count as written at their commit, and a read of the newest state sees them once they are served.
     const until = wanted.atGuarantee === true ? earlier(importsKnown, readTimestamp) : importsKnown;
-    const { sealedIds, importsSeen } = this.#served.readyIn(partitions, until);
-    const seen = { expiry, importsKnown, importsSeen };
+    const sealed = this.#served.readyIn(partitions, until);
     const growing: ReadableSegment[] = [];
-    if (wanted.ignoreGrowing) return { readTimestamp, growing, sealedIds, ...seen };
+    const view = { ...sealed, readTimestamp, growing, expiry, importsKnown };
+    if (wanted.ignoreGrowing) return view;
     for (const { id, partitionId, data } of shard.segments.values())
       if (partitions.has(partitionId) && !this.#served.isServed(id) && !this.#served.hasLeft(id))
         growing.push({ id, data, commitTimestamp: 0n });
-    return { readTimestamp, growing, sealedIds, ...seen };
+    return view;
   }
 
   #pin(wanted: Wanted, partitions: ReadonlySet<bigint>): PinnedPage | undefined {
@@ -193,39 +195,36 @@ export class ShardReader {
     context: CallContext,
   ): Promise<TermStatisticsResponse> {
     const view = await this.#view(request, context);
-    const { growing, sealedIds, readTimestamp } = view;
+    const { growing, readTimestamp } = view;
     const asked = asSeen(request, view);
-    const sealed =
-      sealedIds.length === 0 ? undefined : this.#sealedStatistics(asked, sealedIds, readTimestamp, context);
-    const here = termStatistics(growing, asked, readTimestamp, context.signal);
-    const both = await Promise.all([here, sealed]);
-    return counted(statisticsAnswer(addedUp(both.flatMap((one) => one ?? [])), readTimestamp), view);
+    const parts = [
+      termStatistics(growing, asked, readTimestamp, context.signal),
+      ...sealedPartsOf(view).map((part) => this.#sealedStatistics(asked, part, readTimestamp, context)),
+    ];
+    return counted(statisticsAnswer(addedUp(await Promise.all(parts)), readTimestamp), view);
   }
 
   async #sealedStatistics(
     request: TermStatisticsRequest,
-    sealedIds: readonly bigint[],
+    { holder, segmentIds }: HeldPart,
     readTimestamp: bigint,
     context: CallContext,
   ): Promise<RowsAndTerms> {
     const asked = this.#parts.queryNode.segmentTermStatistics(
-      { segmentIds: [...sealedIds], request, readTimestamp },
-      context,
+      { segmentIds, request, readTimestamp },
+      contextAt(holder, context),
     );
-    return statisticsOf(await this.#served.remote(sealedIds, asked));
+    return statisticsOf(await this.#served.remote(holder, segmentIds, asked));
   }
 
   async fetch(request: FetchRowsRequest, context: CallContext): Promise<FetchRowsResponse> {
-    const { platform, shard, queryNode } = this.#parts;
-    const served = this.#served;
+    const { platform, shard } = this.#parts;
     const segmentIds = new BigInt64Array(aligned(request.segmentIds));
     const rows = new Uint32Array(aligned(request.rows));
-    // Nearly always all are on one side: the request goes on as it came.
-    if (segmentIds.length > 0 && segmentIds.every((id) => served.isServed(id)))
-      return queryNode.fetchSegmentRows(request, context);
-    const here: number[] = [];
-    const there: number[] = [];
-    for (const [at, id] of segmentIds.entries()) (served.isServed(id) ? there : here).push(at);
+    // Nearly always all are at one place: the request goes on as it came.
+    const only = this.#holderOfAll(segmentIds);
+    if (only !== undefined) return this.#fetchAt(only, request, segmentIds, context);
+    const { here, there } = placesByHolder(segmentIds, (id) => this.#served.readAt(id));
     const own = fetchRows(
       (id) => shard.segments.get(id)?.data,
       pick64(segmentIds, here),
@@ -234,24 +233,57 @@ export class ShardReader {
       request.isQuery ? 'query' : 'search',
       new Pace(platform, context),
     );
-    if (there.length === 0) return fetched(await own);
-    const asked = queryNode.fetchSegmentRows(
-      whole<FetchRowsRequest>({
-        vchannel: request.vchannel,
-        segmentIds: bytesView(pick64(segmentIds, there)),
-        rows: bytesView(pick32(rows, there)),
-        fieldIds: request.fieldIds,
-        isQuery: request.isQuery,
-      }),
-      context,
-    );
-    const [local, remote] = await Promise.all([own, asked]);
-    if (remote.rows === undefined) throw new ElanusError('internal', 'query-node answered without rows');
-    if (here.length === 0) return remote;
+    if (there.size === 0) return fetched(await own);
+    const asked = [...there].map(async ([holder, at]) => {
+      const ids = pick64(segmentIds, at);
+      const { vchannel, fieldIds, isQuery } = request;
+      const some = {
+        vchannel,
+        segmentIds: bytesView(ids),
+        rows: bytesView(pick32(rows, at)),
+        fieldIds,
+        isQuery,
+      };
+      const remote = await this.#fetchAt(holder, whole<FetchRowsRequest>(some), ids, context);
+      if (remote.rows === undefined) throw new ElanusError('internal', 'query-node answered without rows');
+      return remote.rows;
+    });
+    const batches = await Promise.all([own, ...asked]);
     const order = new Uint32Array(rows.length);
-    for (const [index, at] of [...here, ...there].entries()) order[at] = index;
-    return fetched(gather(concatBatches([local, remote.rows]), order));
+    for (const [index, at] of [here, ...there.values()].flat().entries()) order[at] = index;
+    return fetched(gather(concatBatches(batches.filter(({ rowCount }) => rowCount > 0)), order));
   }
+
+  /** Undefined: they are at several nodes, or in the growing part. */
+  #holderOfAll(segmentIds: BigInt64Array): Holder | undefined {
+    const [first] = segmentIds;
+    const holder = first === undefined ? undefined : this.#served.readAt(first);
+    if (holder === undefined) return undefined;
+    return segmentIds.every((id) => this.#served.readAt(id) === holder) ? holder : undefined;
+  }
+
+  #fetchAt(
+    holder: Holder,
+    request: FetchRowsRequest,
+    segmentIds: BigInt64Array,
+    context: CallContext,
+  ): Promise<FetchRowsResponse> {
+    const asked = this.#parts.queryNode.fetchSegmentRows(request, contextAt(holder, context));
+    return holder.isNearest ? asked : this.#served.remote(holder, [...new Set(segmentIds)], asked);
+  }
+}
+
+/** The places of rows in the growing part, and by the node that holds them. */
+function placesByHolder(segmentIds: BigInt64Array, holderOf: (id: bigint) => Holder | undefined) {
+  const here: number[] = [];
+  const there = new Map<Holder, number[]>();
+  for (const [at, id] of segmentIds.entries()) {
+    const holder = holderOf(id);
+    const places = holder === undefined ? here : there.get(holder);
+    if (places !== undefined) places.push(at);
+    else if (holder !== undefined) there.set(holder, [at]);
+  }
+  return { here, there };
 }
 
 /** The answer is this call's own. It is not spread: see HitsMessage. */

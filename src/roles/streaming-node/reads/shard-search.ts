@@ -1,5 +1,5 @@
-// A search over both parts of a shard, in steps: ask both, find hits whose key has a newer row on the other side, ask again if lists are left
-// short, merge once. All rows of a key are in the shard, so what is found here is final.
+// A search over all places of a shard, its growing part and each node that holds sealed segments, in steps: ask them at once, find hits whose key
+// has a newer row at another place, ask again if lists are left short, merge once. All rows of a key are in the shard, so what is found here is final.
 
 import { ElanusError } from '#base/errors.js';
 import { readTimeOf } from '#base/read-time.js';
@@ -23,8 +23,9 @@ import {
   withoutHits,
 } from '#segment/search/superseded-rows.js';
 import { readSent } from '#segment/sent-filter.js';
-import { newerInSealed } from './newer-rows.js';
-import type { ShardReadParts, ShardView } from './shard-view.js';
+import { contextAt, type HeldPart } from './holder.js';
+import { bothOf, newerInSealed } from './newer-rows.js';
+import { type ShardReadParts, type ShardView, sealedPartsOf } from './shard-view.js';
 
 export class ShardSearch {
   readonly #parts: ShardReadParts;
@@ -35,19 +36,25 @@ export class ShardSearch {
 
   run(request: ShardSearchRequest, view: ShardView, context: CallContext): Promise<ShardSearchResponse> {
     this.#checkExcluded(request);
-    const { growing, sealedIds } = view;
-    // Often one side has nothing: what the other found is the answer.
-    if (sealedIds.length > 0 && growing.every(({ data }) => data.rowCount === 0))
-      return this.#askSealed(request, view, excludedBefore(request), context);
-    return this.#runBoth(request, view, context);
+    const { growing, sealedIds, holder, sealedParts } = view;
+    // Often one place has everything: what it found is the answer.
+    if (
+      holder !== undefined &&
+      sealedParts === undefined &&
+      growing.every(({ data }) => data.rowCount === 0)
+    ) {
+      const part = { holder, segmentIds: sealedIds.slice() };
+      return this.#askNode(request, view, part, excludedBefore(request), context);
+    }
+    return this.#runAll(request, view, context);
   }
 
-  async #runBoth(
+  async #runAll(
     request: ShardSearchRequest,
     view: ShardView,
     context: CallContext,
   ): Promise<ShardSearchResponse> {
-    const { growing, sealedIds, readTimestamp } = view;
+    const { growing, readTimestamp } = view;
     const { platform, shard } = this.#parts;
     const reading = readSent(platform.workers, request.textFilter, shard.schema, context.signal);
     if (reading !== undefined) await reading;
@@ -56,38 +63,47 @@ export class ShardSearch {
       new BigInt64Array(aligned(request.excludedSegmentIds)),
       new Uint32Array(aligned(request.excludedRows)),
     );
+    const nodes = sealedPartsOf(view);
     for (let { topK } = request; ; topK = nextK(topK, request.queryCount)) {
       const search = topK === request.topK ? request : { ...request, topK };
       const report = reportFor(request);
       const call = { signal: context.signal, pace, superseded };
-      const [local, remote] = await Promise.all([
+      const [local, ...answers] = await Promise.all([
         searchSegments(growing, search, readTimestamp, this.#parts.shard.schema, call, { report }),
-        sealedIds.length === 0
-          ? undefined
-          : this.#askSealed(search, view, encodeSuperseded(superseded), context),
+        ...nodes.map((part) => this.#askNode(search, view, part, encodeSuperseded(superseded), context)),
       ]);
-      if (remote === undefined) return answer(local, readTimestamp, report);
-      report?.addAnswer(remote);
-      const sealed = decodeHits(remote);
-      const keyField = this.#keyField();
-      const sealedRows = withRowKeys(sealed, keyField);
-      const supersededThere = await supersededBy(
-        growing,
-        readTimeOf(readTimestamp, request),
-        sealedRows,
-        pace,
+      if (answers.length === 0) return answer(local, readTimestamp, report);
+      for (const one of answers) report?.addAnswer(one);
+      const found = [local, ...answers.map(decodeHits)];
+      const older = await Promise.all(
+        found.map((hits, place) => this.#supersededBy(hits, request, view, nodes[place - 1], pace, context)),
       );
-      const localRows = withRowKeys(local, keyField);
-      const supersededHere = await newerInSealed(this.#parts, view, localRows, request, context);
-      if (isLeftShort(sealed, supersededThere, topK) || isLeftShort(local, supersededHere, topK)) {
-        superseded.add(sealed, supersededThere);
-        superseded.add(local, supersededHere);
+      if (found.some((hits, place) => isLeftShort(hits, older[place] ?? [], topK))) {
+        for (const [place, hits] of found.entries()) superseded.add(hits, older[place] ?? []);
         await pace.rest();
         continue;
       }
-      const parts = [withoutHits(local, supersededHere), withoutHits(sealed, supersededThere)];
+      const parts = found.map((hits, place) => withoutHits(hits, older[place] ?? []));
       return answer(await this.#merged(parts, request, pace), readTimestamp, report);
     }
+  }
+
+  /** Numbers of the hits whose key has a newer row at another place than theirs, ascending. @param own the node of the hits; undefined: they grow here */
+  async #supersededBy(
+    hits: Hits,
+    request: ShardSearchRequest,
+    view: ShardView,
+    own: HeldPart | undefined,
+    pace: Pace,
+    context: CallContext,
+  ): Promise<readonly number[]> {
+    const rows = withRowKeys(hits, this.#keyField());
+    if (own === undefined) return newerInSealed(this.#parts, view, rows, request, context);
+    const readTime = readTimeOf(view.readTimestamp, request);
+    const here = await supersededBy(view.growing, readTime, rows, pace);
+    if (view.sealedParts === undefined) return here;
+    const there = await newerInSealed(this.#parts, view, rows, request, context, own);
+    return bothOf(here, there);
   }
 
   /** What an earlier round has found may be in another segment by now, where it would be found again. @throws segment_not_found */
@@ -98,22 +114,23 @@ export class ShardSearch {
         throw new ElanusError('segment_not_found', `segment ${id} was compacted meanwhile; search again`);
   }
 
-  #askSealed(
+  #askNode(
     search: ShardSearchRequest,
-    { sealedIds, readTimestamp }: ShardView,
+    { readTimestamp }: ShardView,
+    { holder, segmentIds }: HeldPart,
     superseded: Pick<SegmentSearchRequest, 'supersededSegmentIds' | 'supersededRows'>,
     context: CallContext,
   ): Promise<ShardSearchResponse> {
     const { supersededSegmentIds, supersededRows } = superseded;
-    const segmentIds = sealedIds.slice();
     const request = { segmentIds, search, readTimestamp, supersededSegmentIds, supersededRows };
     const { served, queryNode } = this.#parts;
-    return served.remote(sealedIds, queryNode.searchSegments(whole<SegmentSearchRequest>(request), context));
+    const asked = queryNode.searchSegments(whole<SegmentSearchRequest>(request), contextAt(holder, context));
+    return served.remote(holder, segmentIds, asked);
   }
 
   #merged(parts: readonly Hits[], request: ShardSearchRequest, pace: Pace): Hits | Promise<Hits> {
     const { queryCount, topK, metric } = request;
-    // A name that is no metric was refused by both sides.
+    // A name that is no metric was refused by every place.
     const isLarger = !isMetricName(metric) || isLargerBetter(metric);
     const isElements = parts.some(({ keys }) => keys.fieldId === ELEMENT_KEYS.fieldId);
     const keyField = isElements ? ELEMENT_KEYS : this.#keyField();

@@ -5,13 +5,22 @@ import type { QueryNodeDefinition } from '#proto/elanus/roles.js';
 import type { Shard } from '#roles/streaming-node/shard.js';
 import type { Client } from '#rpc/service.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
+import type { HeldPart, Holder } from './holder.js';
 import type { ServedSegments } from './served-segments.js';
 
+/** The sealed segments of a read, each at exactly one node. */
+export interface SealedView {
+  readonly sealedIds: readonly bigint[];
+  /** Of the first segment, and of all where there are no parts; undefined: there are no segments. */
+  readonly holder: Holder | undefined;
+  /** Where several nodes hold them; nearly always one does. */
+  readonly sealedParts: readonly HeldPart[] | undefined;
+}
+
 /** What a read of a shard sees: each segment is on exactly one of the two sides. */
-export interface ShardView {
+export interface ShardView extends SealedView {
   readonly readTimestamp: bigint;
   readonly growing: readonly ReadableSegment[];
-  readonly sealedIds: readonly bigint[];
   /** It sees every import that was committed until then, and none that came later: see imports-seen.ts. */
   readonly importsKnown: bigint;
   /** The newest commit of those of which it sees rows. */
@@ -25,4 +34,9 @@ export interface ShardReadParts {
   readonly shard: Shard;
   readonly queryNode: Client<typeof QueryNodeDefinition>;
   readonly served: ServedSegments;
+}
+
+export function sealedPartsOf({ sealedIds, holder, sealedParts }: SealedView): readonly HeldPart[] {
+  if (sealedParts !== undefined) return sealedParts;
+  return holder === undefined ? [] : [{ holder, segmentIds: [...sealedIds] }];
 }
