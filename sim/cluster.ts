@@ -1,7 +1,7 @@
 // The processes of a simulated cluster: each runs some roles through the product's own `startNode` on a platform of its own. A process
 // can crash at any moment and starts again on the disk it left, as under a supervisor.
 import { messageOf } from '#base/errors.js';
-import { nextFloat, type Random, seededRandom } from '#base/random.js';
+import { nextFloat, type Random } from '#base/random.js';
 import type { Logger } from '#platform/logger.js';
 import type { MemoryFiles } from '#platform/memory/memory-files.js';
 import {
@@ -17,7 +17,8 @@ import { faultyPlatform, SkewedClock, Troubles, troubleDisk } from './faulty-pla
 import type { Trace } from './trace.js';
 
 export const hosts = ['coord', 'spare', 'stream', 'query', 'front'] as const;
-export type Host = (typeof hosts)[number];
+/** `second`: a query-node more, in the runs of scenarios that are about several. */
+export type Host = (typeof hosts)[number] | 'second';
 /** Two processes run them, and one of the two is active. */
 const coordinators: readonly RoleName[] = ['root-coord', 'data-coord', 'query-coord'];
 const processRoles: Readonly<Record<Host, readonly RoleName[]>> = {
@@ -26,6 +27,7 @@ const processRoles: Readonly<Record<Host, readonly RoleName[]>> = {
   stream: ['streaming-node'],
   query: ['query-node', 'data-node'],
   front: ['proxy'],
+  second: ['query-node'],
 };
 
 const INTERNAL_PORT = 7000;
@@ -39,12 +41,14 @@ const RESTART_MS = 500;
 /** Puts something between a process and its platform: how tests plant a bug. */
 export type Sabotage = (platform: Platform, host: Host) => Platform;
 
-function configOf(host: Host): Config {
+/** @param isSpread several processes are query-nodes, and known by their sessions */
+function configOf(host: Host, isSpread: boolean): Config {
   const peers: Partial<Record<RoleName, string>> = {};
   for (const other of hosts)
     if (other !== host)
       for (const role of processRoles[other])
-        if (!coordinators.includes(role)) peers[role] = `${other}:${INTERNAL_PORT}`;
+        if (!coordinators.includes(role) && !(isSpread && role === 'query-node'))
+          peers[role] = `${other}:${INTERNAL_PORT}`;
   return {
     ...defaultConfig,
     roles: roleNames.filter((role) => processRoles[host].includes(role)),
@@ -82,6 +86,7 @@ export class SimProcess {
   readonly #trace: Trace;
   readonly #sabotage: Sabotage;
   readonly #random: Random;
+  readonly #isSpread: boolean;
   #disk: MemoryFiles | undefined;
   #platform: MemoryPlatform | undefined;
   #node: RunningNode | undefined;
@@ -89,13 +94,23 @@ export class SimProcess {
   readonly #ghosts = new Set<MemoryPlatform>();
   #life = 0;
 
-  constructor(host: Host, cluster: SimulatedCluster, trace: Trace, sabotage: Sabotage) {
+  constructor(
+    host: Host,
+    cluster: SimulatedCluster,
+    trace: Trace,
+    {
+      sabotage,
+      isSpread,
+      random,
+    }: { readonly sabotage: Sabotage; readonly isSpread: boolean; readonly random: Random },
+  ) {
     this.host = host;
     this.clock = new SkewedClock(cluster.world);
     this.#cluster = cluster;
     this.#trace = trace;
     this.#sabotage = sabotage;
-    this.#random = seededRandom(cluster.world.random.nextUint32());
+    this.#isSpread = isSpread;
+    this.#random = random;
   }
 
   get isUp(): boolean {
@@ -127,7 +142,7 @@ export class SimProcess {
         const shown = this.#sabotage(this.#shown(platform), this.host);
         // As the program does: at once, and a supervisor starts it again.
         const onLost = (): void => this.#endLost(life, platform);
-        const node = await startNode(shown, configOf(this.host), { onLost });
+        const node = await startNode(shown, configOf(this.host, this.#isSpread), { onLost });
         if (life !== this.#life) return;
         this.#node = node;
         this.#trace.add(this.host, 'is-up');

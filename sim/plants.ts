@@ -9,6 +9,7 @@ import { importPlants } from './import-plants.js';
 import { latePlants } from './late-plants.js';
 import { type Edit, edit, type Plant, plant } from './plant.js';
 import { rowPlants } from './row-plants.js';
+import { spreadPlants } from './spread-plants.js';
 
 const chosen = 'this.#chosen[this.#chosenCount++] = this.#numbers[order[at] ?? 0] ?? 0;';
 /** Every merge goes by keys. */
@@ -323,6 +324,7 @@ export const plants = {
   ...importPlants,
   ...latePlants,
   ...rowPlants,
+  ...spreadPlants,
 } as const satisfies Record<string, Plant>;
 export type PlantName = keyof typeof plants;
 export const plantNames = Object.keys(plants) as readonly PlantName[];

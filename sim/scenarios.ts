@@ -26,6 +26,7 @@ import type { Names } from './names.js';
 import { changedOverFailOver } from './names-scenario.js';
 import { releasedTooLate } from './release-scenario.js';
 import { writtenByTwo } from './shared-keys.js';
+import { spreadOverTwo } from './spread-scenario.js';
 import type { Trace } from './trace.js';
 import { truncatedThenKilled } from './truncate-scenario.js';
 import { updatedTogether } from './updates.js';
@@ -73,6 +74,7 @@ export class Scenarios {
     const isNamed = named.length > 0 && isOfNamed;
     const collection = workload.one(isNamed ? named : collections);
     const choices = Object.entries(isNamed ? this.#named : this.#common);
+    if (only !== undefined) choices.push(...Object.entries(this.#asked));
     const [name, scenario] =
       only === undefined
         ? workload.one(choices)
@@ -317,5 +319,10 @@ export class Scenarios {
         await definitions.finish(untilReady);
       }
     },
+  };
+
+  /** Played when they are asked for by their names; no seed draws them. */
+  readonly #asked: Readonly<Record<string, Scenario>> = {
+    'spread-over-two': (collection, untilReady) => spreadOverTwo(this.#parts, collection, untilReady),
   };
 }

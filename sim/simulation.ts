@@ -6,7 +6,7 @@ import { type SimulatedCluster, simulatedCluster } from '#platform/memory/memory
 import { grown, type Place, placesOf, rot } from './bit-rot.js';
 import { SimClient } from './client.js';
 import { ClockWatch } from './clock-watch.js';
-import { hosts, PUBLIC_ADDRESS, type Sabotage, SimProcess } from './cluster.js';
+import { type Host, hosts, PUBLIC_ADDRESS, type Sabotage, SimProcess } from './cluster.js';
 import { chooseIndex, chooseSpecs } from './collection-spec.js';
 import { Definitions } from './definitions.js';
 import { checkDefined, checkDisk } from './disk-check.js';
@@ -17,6 +17,7 @@ import { CollectionModel, Violation } from './model.js';
 import { Names } from './names.js';
 import { NamesClient } from './names-client.js';
 import { Scenarios } from './scenarios.js';
+import { isAboutSeveral } from './spread-scenario.js';
 import { Trace } from './trace.js';
 import { type SimCollection, Workload } from './workload.js';
 
@@ -67,7 +68,9 @@ class Run {
   readonly #hasImports: boolean;
   readonly trace: Trace;
   readonly workload: Workload;
-  readonly processes: Readonly<Record<(typeof hosts)[number], SimProcess>>;
+  readonly processes: Readonly<Record<Host, SimProcess>>;
+  /** Those that run. */
+  readonly #hosts: readonly Host[];
 
   constructor(options: SimulationOptions) {
     this.#options = options;
@@ -78,14 +81,17 @@ class Run {
     const random = seededRandom(world.random.nextUint32());
     const trace = new Trace(elapsedMs);
     const sabotage = options.sabotage ?? ((platform) => platform);
-    const process = (host: (typeof hosts)[number]): SimProcess =>
-      new SimProcess(host, this.#cluster, trace, sabotage);
+    const isSpread = options.scenario !== undefined && isAboutSeveral(options.scenario);
+    this.#hosts = isSpread ? [...hosts, 'second'] : hosts;
+    const process = (host: Host, processSeed = world.random.nextUint32()): SimProcess =>
+      new SimProcess(host, this.#cluster, trace, { sabotage, isSpread, random: seededRandom(processSeed) });
     this.processes = {
       coord: process('coord'),
       spare: process('spare'),
       stream: process('stream'),
       query: process('query'),
       front: process('front'),
+      second: process('second', options.seed),
     };
     this.#faults = new Faults({
       cluster: this.#cluster,
@@ -146,12 +152,12 @@ class Run {
     this.trace.add('end', violation === undefined ? 'all-promises-held' : 'violation', {
       what: violation?.split('\n')[0],
     });
-    for (const host of hosts) this.processes[host].crash(this.#random);
+    for (const host of this.#hosts) this.processes[host].crash(this.#random);
     return violation;
   }
 
   async #main(): Promise<void> {
-    for (const host of hosts) this.processes[host].start();
+    for (const host of this.#hosts) this.processes[host].start();
     await this.#setUp();
     for (let round = 0; round < ROUNDS; round++) {
       await this.#round();
@@ -176,10 +182,10 @@ class Run {
     const inLog = isInLog ? await this.#provenLog() : [];
     // What was written last began a file of its own: nothing proves it, and it is in no other file.
     if (isInLog && inLog.length === 0) return;
-    for (const host of hosts) this.processes[host].crash(this.#random);
+    for (const host of this.#hosts) this.processes[host].crash(this.#random);
     const places = inLog.length > 0 ? inLog : await placesOf([this.processes.stream.disk, objectDisk]);
     if (rot(places, this.#random, this.trace) === undefined) return;
-    for (const host of hosts) this.processes[host].start();
+    for (const host of this.#hosts) this.processes[host].start();
     // Whatever comes up is asked: it answers what is so, or not at all.
     for (let round = 0; round < 3; round++) {
       await world.timers.sleep(5000);
