@@ -5,7 +5,7 @@ import type { ScenarioParts, UntilReady } from './scenarios.js';
 import type { SimCollection } from './workload.js';
 
 const NAME = 'spread-over-two';
-/** Of whole runs: the second query-node is there from the start. */
+/** Whether the whole run has a second query-node, from the start. */
 export const isAboutSeveral = (scenario: string): boolean => scenario === NAME;
 
 const LIVES = 4;

@@ -95,7 +95,7 @@ export class RemoteRole {
       void this.#attempt();
   }
 
-  /** Asks anew who is there, though the last one did not fail: another process may be, of which no call has told. */
+  /** Asks anew who is there, though the last one did not fail: another process may be, and no call has shown it. */
   ask(): void {
     if (!this.#closed.signal.aborted) void this.#attempt();
   }
@@ -127,7 +127,7 @@ export class RemoteRole {
     let serverId = await this.#ready({ ...context, deadlineMs });
     const meant = context.metadata[SERVER_ID_HEADER];
     const isOther = (): boolean => meant !== undefined && meant !== String(serverId);
-    // It may have come since the last handshake, and no call has told.
+    // It may have come since the last handshake, and no call has shown it.
     if (isOther()) serverId = await this.serverId({ ...context, deadlineMs });
     // Whoever names a process does not mean the one that came after it.
     if (isOther())

@@ -98,18 +98,7 @@ async function serveShard(
     isServed: (id) => distribution.isHeld(vchannel, id, { ownerServerId, queryNodes }),
   });
   const sealed = choice.segments;
-  // One that was compacted stays at its node: nobody loads it anew.
-  const movable = new Set(sealed.flatMap(({ id, state }) => (state === 'dropped' ? [] : [id])));
-  const wished = new Map(sealed.map(({ id }) => [id, movable.has(id) ? moves.get(id) : undefined]));
-  const { places, isUneven } = placeSegments(sealed, {
-    nodes,
-    placeOf: (id) => wished.get(id) ?? distribution.segment(vchannel, id)?.serverId,
-    rowsAt: (node) => distribution.rowsAt(node),
-    isFixed: (id) =>
-      !movable.has(id) ||
-      wished.get(id) !== undefined ||
-      distribution.segment(vchannel, id)?.isWished === true,
-  });
+  const { wished, places, isUneven } = placed(vchannel, sealed, nodes, { distribution, moves });
   const coming = sealed.filter(({ id }) => distribution.segment(vchannel, id) === undefined);
   note(stepText({ vchannel, ownerServerId }, coming, places), coming.length > 0);
   const target = whole<SyncTargetRequest>({
@@ -154,6 +143,28 @@ async function serveShard(
   for (const [id, node] of wished) if (node !== undefined && moves.get(id) === node) moves.delete(id);
   // What could not move now is tried again with a look, not at once.
   return isUneven && elsewhere.length === 0;
+}
+
+/** Where the segments of a shard go, and which of them a client wanted there. */
+function placed(
+  vchannel: string,
+  sealed: readonly SegmentRecord[],
+  nodes: readonly bigint[],
+  { distribution, moves }: Pick<RoundParts, 'distribution' | 'moves'>,
+) {
+  // One that was compacted stays at its node: nobody loads it anew.
+  const movable = new Set(sealed.flatMap(({ id, state }) => (state === 'dropped' ? [] : [id])));
+  const wished = new Map(sealed.map(({ id }) => [id, movable.has(id) ? moves.get(id) : undefined]));
+  const chosen = placeSegments(sealed, {
+    nodes,
+    placeOf: (id) => wished.get(id) ?? distribution.segment(vchannel, id)?.serverId,
+    rowsAt: (node) => distribution.rowsAt(node),
+    isFixed: (id) =>
+      !movable.has(id) ||
+      wished.get(id) !== undefined ||
+      distribution.segment(vchannel, id)?.isWished === true,
+  });
+  return { wished, ...chosen };
 }
 
 const NAMED_MAX = 8;

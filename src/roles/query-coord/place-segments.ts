@@ -29,7 +29,7 @@ export interface Placement {
 /** No node is known: the owner of the shard asks whichever answers. */
 export const ANY_NODE = 0n;
 /** Moves of a shard for the balance with one round: while a segment moves, two nodes have it in memory. */
-export const MOVES_MAX = 2;
+const MOVES_MAX = 2;
 /** A move is worth it when it takes away this share of the rows that the fullest node has beyond the emptiest, in percent of those of the fullest. */
 const GAIN_PERCENT = 10n;
 

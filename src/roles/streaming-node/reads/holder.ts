@@ -16,6 +16,15 @@ export interface HeldPart {
   readonly segmentIds: bigint[];
 }
 
+/** The sealed segments of a read, each at exactly one node. */
+export interface SealedView {
+  readonly sealedIds: readonly bigint[];
+  /** It has the first segment, and all where there are no parts; undefined: there are no segments. */
+  readonly holder: Holder | undefined;
+  /** Where several nodes hold them; nearly always one does. */
+  readonly sealedParts: readonly HeldPart[] | undefined;
+}
+
 interface Held {
   readonly holder: Holder;
 }
@@ -65,4 +74,9 @@ export function heldParts(ids: Iterable<bigint>, holderOf: (id: bigint) => Holde
     else part.segmentIds.push(id);
   }
   return parts;
+}
+
+export function sealedPartsOf({ sealedIds, holder, sealedParts }: SealedView): readonly HeldPart[] {
+  if (sealedParts !== undefined) return sealedParts;
+  return holder === undefined ? [] : [{ holder, segmentIds: [...sealedIds] }];
 }

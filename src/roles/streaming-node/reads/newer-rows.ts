@@ -7,8 +7,8 @@ import type { Column, SegmentRecord } from '#proto/elanus/data.js';
 import { ShardRetrieveRequest } from '#proto/elanus/roles.js';
 import { isNewer } from '#segment/search/superseded-rows.js';
 import { addressesOf } from '#segment/segment-reads.js';
-import { contextAt, type HeldPart } from './holder.js';
-import { type ShardReadParts, type ShardView, sealedPartsOf } from './shard-view.js';
+import { contextAt, type HeldPart, sealedPartsOf } from './holder.js';
+import type { ShardReadParts, ShardView } from './shard-view.js';
 
 /** Rows by their keys, and when each was written. */
 export interface TimedKeys {

@@ -36,7 +36,7 @@ export interface ServedSegment {
   indexKeys: string;
 }
 
-export const copyAt = (holder: Holder): SegmentCopy => ({ holder, waiting: [] });
+const copyAt = (holder: Holder): SegmentCopy => ({ holder, waiting: [] });
 
 /** It takes deletes, and has all that came before. */
 export const isReady = ({ copy }: Pick<ServedSegment, 'copy'>): boolean => copy.waiting === undefined;
@@ -72,7 +72,7 @@ export interface ServedSegmentsParts {
   readonly platform: Platform;
   readonly shard: Shard;
   readonly queryNode: Client<typeof QueryNodeDefinition>;
-  /** Of this process. */
+  /** The id of this process. */
   readonly serverId: bigint;
   /** An older target may lack what the owner before this one flushed. */
   readonly versionMin: bigint;

@@ -21,7 +21,7 @@ import {
 import { backgroundContext } from '#rpc/service.js';
 import { type HeldBack, heldBack } from './handover.js';
 import { HeldCopies } from './held-copies.js';
-import { type HeldPart, type Holder, heldParts } from './holder.js';
+import { type HeldPart, type Holder, heldParts, type SealedView } from './holder.js';
 import { knownImports } from './imports-seen.js';
 import { checkCovered, type PinnedPage, PinnedReads } from './pinned-reads.js';
 import { ReadableFrom, rowsGone } from './readable-from.js';
@@ -41,7 +41,7 @@ import {
   type TargetTasks,
   withLoadedIndexes,
 } from './served-segment.js';
-import type { SealedView } from './shard-view.js';
+
 import { StrayCopies } from './stray-copies.js';
 import { TargetVersions } from './target-versions.js';
 import { UnseenSegments } from './unseen-segments.js';

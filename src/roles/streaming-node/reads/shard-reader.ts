@@ -36,14 +36,14 @@ import {
   statisticsOf,
   termStatistics,
 } from '#segment/terms/term-statistics.js';
-import { contextAt, type HeldPart, type Holder } from './holder.js';
+import { contextAt, type HeldPart, type Holder, sealedPartsOf } from './holder.js';
 import { earlier } from './imports-seen.js';
 import type { PinnedPage } from './pinned-reads.js';
 import type { ServedSegmentsParts } from './served-segment.js';
 import { ServedSegments } from './served-segments.js';
 import { ShardRetrieve } from './shard-retrieve.js';
 import { ShardSearch } from './shard-search.js';
-import { type ShardView, sealedPartsOf } from './shard-view.js';
+import type { ShardView } from './shard-view.js';
 
 export interface ShardReaderParts extends ServedSegmentsParts {
   readonly time: OracleTime;

@@ -20,9 +20,9 @@ import { mergeBatchesByKey } from '#segment/merge-keys.js';
 import { mergeBatchesInOrder, queryOrder } from '#segment/row-order.js';
 import { addressesOf, hasNewerRow, retrieveFromSegments, withoutAddresses } from '#segment/segment-reads.js';
 import { readSent } from '#segment/sent-filter.js';
-import { contextAt, type HeldPart } from './holder.js';
+import { contextAt, type HeldPart, sealedPartsOf } from './holder.js';
 import { bothOf, newerInSealed, type TimedKeys } from './newer-rows.js';
-import { type ShardReadParts, type ShardView, sealedPartsOf } from './shard-view.js';
+import type { ShardReadParts, ShardView } from './shard-view.js';
 
 /** Rows looked at between two looks at the clock. */
 const ROWS_BETWEEN_LOOKS = 512;
@@ -51,7 +51,7 @@ export class ShardRetrieve {
     const limit = request.limit === 0n ? Number.MAX_SAFE_INTEGER : Number(request.limit);
     const order = queryOrder(request.orderBy, primaryField(this.#parts.shard.schema).fieldID);
     const nodes = sealedPartsOf(view);
-    // Rows of one time at two nodes are told apart by their segments.
+    // Rows of one time at two nodes are distinguished by their segments.
     const isSpread = nodes.length > 1;
     const more = isSpread ? { ...request, withAddresses: true } : request;
     for (let wanted = limit; ; wanted = Math.min(wanted * 4, Number.MAX_SAFE_INTEGER)) {
@@ -137,7 +137,7 @@ const answer = (
   found: Pick<ShardRetrieveResponse, 'count' | 'rows' | 'readTimestamp'> & Partial<ShardRetrieveResponse>,
 ): ShardRetrieveResponse => whole<ShardRetrieveResponse>({ ...emptyAnswer, ...found });
 
-/** @param own the node that they are from; those that grow here are told by their times alone */
+/** @param own the node that they are from; those that grow here are distinguished by their times alone */
 function timedKeys(batch: ColumnBatch, own: HeldPart | undefined): TimedKeys {
   const [keys, timeColumn] = batch.columns;
   const times = int64Values(must(timeColumn, 'time column'));

@@ -23,9 +23,9 @@ import {
   withoutHits,
 } from '#segment/search/superseded-rows.js';
 import { readSent } from '#segment/sent-filter.js';
-import { contextAt, type HeldPart } from './holder.js';
+import { contextAt, type HeldPart, sealedPartsOf } from './holder.js';
 import { bothOf, newerInSealed } from './newer-rows.js';
-import { type ShardReadParts, type ShardView, sealedPartsOf } from './shard-view.js';
+import type { ShardReadParts, ShardView } from './shard-view.js';
 
 export class ShardSearch {
   readonly #parts: ShardReadParts;

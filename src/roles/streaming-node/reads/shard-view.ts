@@ -5,17 +5,8 @@ import type { QueryNodeDefinition } from '#proto/elanus/roles.js';
 import type { Shard } from '#roles/streaming-node/shard.js';
 import type { Client } from '#rpc/service.js';
 import type { ReadableSegment } from '#segment/readable-segment.js';
-import type { HeldPart, Holder } from './holder.js';
+import type { SealedView } from './holder.js';
 import type { ServedSegments } from './served-segments.js';
-
-/** The sealed segments of a read, each at exactly one node. */
-export interface SealedView {
-  readonly sealedIds: readonly bigint[];
-  /** Of the first segment, and of all where there are no parts; undefined: there are no segments. */
-  readonly holder: Holder | undefined;
-  /** Where several nodes hold them; nearly always one does. */
-  readonly sealedParts: readonly HeldPart[] | undefined;
-}
 
 /** What a read of a shard sees: each segment is on exactly one of the two sides. */
 export interface ShardView extends SealedView {
@@ -34,9 +25,4 @@ export interface ShardReadParts {
   readonly shard: Shard;
   readonly queryNode: Client<typeof QueryNodeDefinition>;
   readonly served: ServedSegments;
-}
-
-export function sealedPartsOf({ sealedIds, holder, sealedParts }: SealedView): readonly HeldPart[] {
-  if (sealedParts !== undefined) return sealedParts;
-  return holder === undefined ? [] : [{ holder, segmentIds: [...sealedIds] }];
 }
