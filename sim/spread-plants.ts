@@ -14,9 +14,4 @@ export const spreadPlants = {
     'a segment that moves misses the deletes that come meanwhile',
     edit('roles/streaming-node/reads/held-copies.js', 'coming?.waiting?.push(deletes);', ';'),
   ),
-  'newer-rows-elsewhere': plantFor(
-    SPREAD,
-    'an older row of a key is found beside the newer one at another query-node',
-    edit('roles/streaming-node/reads/newer-rows.js', 'if (part === own)', 'if (own !== undefined)'),
-  ),
 } as const;
