@@ -26,6 +26,9 @@ export interface Loaded {
   readonly tooLarge: ElanusError | undefined;
 }
 
+/** Segments of a shard that are being loaded at once: reading of one goes on while the next is checked. */
+const LOADS_MAX = 4;
+
 export class SegmentLoads {
   readonly #parts: ServedSegmentsParts;
   readonly #state: ServedState;
@@ -36,7 +39,8 @@ export class SegmentLoads {
   }
 
   /**
-   * One segment after another. What does not fit in memory is left out, the newest first; what was served before goes on.
+   * Some at a time, begun in their order: a query-node asks for the memory of each when its load begins, so what does not fit is left out, the
+   * newest first. What was served before goes on.
    * @returns those, and the refusal, if rows are missing for it. @throws whatever else failed: what was not loaded is not served then
    */
   async loadAll(
@@ -46,28 +50,39 @@ export class SegmentLoads {
     context: CallContext,
   ): Promise<Loaded> {
     const life = this.#state.life;
-    let tooLarge: ElanusError | undefined;
     const missing: bigint[] = [];
-    for (const [index, served] of loads.entries()) {
-      try {
-        await this.#load(served, request, buffered, context);
-        if (life !== this.#state.life) throw outdated(GIVEN_UP);
-      } catch (error) {
-        const isFull = error instanceof ElanusError && error.key === 'memory_limit';
-        if (isFull && this.#state.isLoaded && life === this.#state.life) {
+    let tooLarge: ElanusError | undefined;
+    const failures: unknown[] = [];
+    let begun = 0;
+    const loadSome = async (): Promise<void> => {
+      for (;;) {
+        const served = failures.length === 0 ? loads[begun++] : undefined;
+        if (served === undefined) return;
+        try {
+          await this.#load(served, request, buffered, context);
+          if (life !== this.#state.life) throw outdated(GIVEN_UP);
+        } catch (error) {
+          const isFull = error instanceof ElanusError && error.key === 'memory_limit';
+          if (!isFull || !this.#state.isLoaded || life !== this.#state.life) {
+            failures.push(error);
+            return;
+          }
           const { id } = served.record;
           this.#giveUp(served);
           missing.push(id);
           // A flushed segment's rows are still in the growing part, and a compacted one's in its sources, which go on serving them; of an
           // imported one nothing is here.
           if (!this.#isReadElsewhere(id)) tooLarge ??= error;
-          continue;
         }
-        // The next target loads it.
-        for (const unloaded of loads.slice(index)) this.#giveUp(unloaded);
-        const isGone = error instanceof ElanusError && error.key === 'node_mismatch';
-        throw isGone ? outdated(error.message) : error;
       }
+    };
+    await Promise.all(Array.from({ length: Math.min(LOADS_MAX, loads.length) }, loadSome));
+    if (failures.length > 0) {
+      // The next target loads it.
+      for (const unloaded of loads) this.#giveUp(unloaded);
+      const [error] = failures;
+      const isGone = error instanceof ElanusError && error.key === 'node_mismatch';
+      throw isGone ? outdated(error.message) : error;
     }
     return { tooLarge, missing };
   }

@@ -149,3 +149,42 @@ test('what cannot be moved is served where it was, and the answer says so', asyn
   expect(await targetAt(13n, [[2n, TWO]])).toEqual([]);
   expect([await found(), seen.lost]).toEqual([[1n], 0]);
 });
+
+test('segments are loaded some at a time, begun in their order', async () => {
+  const ids = [2n, 4n, 6n, 8n, 10n, 12n];
+  const { targetAt, found, seen, faults, write } = readerWorld(
+    Object.fromEntries(ids.map((id) => [String(id), [id]])),
+  );
+  await write(20n, {});
+  let loading = 0;
+  let most = 0;
+  faults.whileLoading = async () => {
+    most = Math.max(most, ++loading);
+    for (let turn = 0; turn < 50; turn++) await undefined;
+    loading--;
+  };
+  await targetAt(
+    10n,
+    ids.map((id) => [id, ONE]),
+  );
+  expect(most).toBe(4);
+  expect(seen.calls.filter((call) => call.startsWith('load'))).toEqual(ids.map((id) => `load ${id} at 11`));
+  expect((await found()).sort((a, b) => Number(a - b))).toEqual(ids);
+});
+
+test('where one of several loads fails, the next target loads what is missing and nothing else', async () => {
+  const { targetAt, found, seen, faults, write } = readerWorld({ 2: [1n], 4: [2n], 6: [3n] });
+  await write(20n, {});
+  const places = [
+    [2n, ONE],
+    [4n, TWO],
+    [6n, THREE],
+  ] as const;
+  faults.gone.add(TWO);
+  await expect(targetAt(10n, places)).rejects.toMatchObject({ key: 'target_outdated' });
+  faults.gone.clear();
+  seen.calls.length = 0;
+  await targetAt(11n, places);
+  expect(seen.calls).toEqual(['load 4 at 12']);
+  expect(await found()).toEqual([1n, 2n, 3n]);
+});
