@@ -1,5 +1,5 @@
 // Walks among nodes that count alone, or among all where next to all near the query do.
-import { keys4, touch } from './codes';
+import { keys4 } from './codes';
 import {
   counts,
   degree,
@@ -15,15 +15,15 @@ import {
   nextEpoch,
   NIL,
   nodeOf,
-  nodes,
   padIds,
   pool,
   poolMax,
   scratch,
 } from './graph';
 import { forgetRefused, HOLE, isHole, isHoleAmong, noteRefused, SEEN_FROM } from './holes';
-import { countingShare, enterSeeing, forgetSeeds, sampleSeeds, seedCount, seedsAt, seedWork } from './seeds';
-import { beginSettling, ENDS, GIVEN_UP, grown, noteLinks, noteMet, notePlace, noteStep, whatNext } from './settled';
+import { offerScored } from './offered';
+import { countingShare, entered, enterSeeing, forgetSeeds, offerKnown, sampleSeeds, seedCount, seedsAt, seedWork } from './seeds';
+import { beginSettling, ENDS, GIVEN_UP, grown, noteLinks, noteMet, noteStep, whatNext } from './settled';
 
 /** What an expansion costs beside the nodes that it scores, and a bridge, in nodes. */
 export const EXPANSION: i32 = 6;
@@ -68,6 +68,12 @@ let done: i32 = 0;
 
 export function workDone(): i32 {
   return done;
+}
+
+/** Whether the last walk began from a sample. */
+let wentFar: i32 = 0;
+export function hasGoneFar(): i32 {
+  return wentFar;
 }
 
 export function addWork(nodesOfIt: i32): void {
@@ -203,25 +209,50 @@ export function searchCounting(
   settledWithin: i32,
 ): i32 {
   if (load<i32>(header, 4) < 0) return 0;
+  enterSeeing(query, excluded);
+  return walkEntered(query, narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin);
+}
+
+/** `searchCounting` after its way down. */
+export function walkEntered(
+  query: usize,
+  narrow: i32,
+  wide: i32,
+  far: i32,
+  excluded: usize,
+  farBelow: i32,
+  sampled: u32,
+  budget: i32,
+  settledWithin: i32,
+): i32 {
   const length = degree << 1,
-    first = enterSeeing(query, excluded),
+    first = entered,
     share = countingShare(listOf(0, 0), listOf(1, 0) - listOf(0, 0), length, nodeOf(first), excluded),
     isFar = share < farBelow;
   beginWork(seedWork);
+  wentFar = 0;
   if (!isFar) {
     const ef = share < 128 ? narrow : wide,
       isOpen = share >= OPEN && settledWithin > 0,
       looksForHole = !isOpen && farBelow >= SEEN_FROM,
-      found = walkFrom(query, first, ef, excluded, false, isOpen, looksForHole, budget, settledWithin);
+      found = walkFrom(query, first, ef, excluded, false, isOpen, looksForHole, budget, settledWithin, false);
     if (found != HOLE) return found;
     if (done + (budget >> SAMPLED_SHIFT) + farExpanded(budget) * FAR_WORK > budget) return -1;
     forgetSeeds();
   }
   if (sampled == 0) return -1;
+  wentFar = 1;
   const before = seedWork;
   sampleSeeds(query, excluded, sampled, budget >> SAMPLED_SHIFT, true);
   addWork(seedWork - before);
-  return walkFrom(query, first, far, excluded, true, false, false, budget, settledWithin);
+  return walkFrom(query, first, far, excluded, true, false, false, budget, settledWithin, false);
+}
+
+/** After a way down: a walk from the best of `count` nodes at `known`, u32 each. */
+export function walkKnown(query: usize, ef: i32, excluded: usize, known: usize, count: i32, budget: i32, settledWithin: i32): i32 {
+  offerKnown(query, excluded, known, count);
+  beginWork(seedWork);
+  return walkFrom(query, entered, ef, excluded, false, false, false, budget, settledWithin, true);
 }
 
 /**
@@ -239,6 +270,7 @@ function walkFrom(
   looksForHole: bool,
   budget: i32,
   settledWithin: i32,
+  isKnown: bool,
 ): i32 {
   const entries = pool,
     length = degree << 1,
@@ -252,7 +284,7 @@ function walkFrom(
     asked = -1,
     left = farExpanded(budget);
   forgetRefused();
-  beginSettling();
+  beginSettling(isKnown);
   store<u64>(entries, first);
   mark(nodeOf(first), m);
   for (let i = 0; i < seedCount && left > 0; i++) {
@@ -365,33 +397,4 @@ function keepCounting(excluded: usize, size: i32, ef: i32): i32 {
     kept++;
   }
   return kept;
-}
-
-/** Scores the `n` nodes in `scratch` and puts them into the pool. @returns the first place that changed, at most `before` << 32 | its new size */
-export function offerScored(query: usize, ef: i32, n: i32, size: i32, before: i32): i64 {
-  const entries = pool,
-    keys = scratch,
-    ids = scratch + 64;
-  let first = before;
-  touch(ids, n);
-  padIds(ids, n);
-  for (let j = 0; j < n; j += 4) {
-    const p = ids + ((<usize>j) << 2);
-    keys4(query, load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), load<u32>(p, 12), keys);
-    let lanes: u32 = n - j >= 4 ? 15 : (1 << (n - j)) - 1;
-    if (size == ef)
-      lanes &= i32x4.bitmask(
-        i32x4.lt_u(v128.load(keys), i32x4.splat(<u32>(load<u64>(entries + ((<usize>(ef - 1)) << 3)) >> 32))),
-      );
-    while (lanes != 0) {
-      const lane = (<usize>ctz(lanes)) << 2;
-      lanes &= lanes - 1;
-      const r = insertEntry(entries, size, ef, entryOf(load<u32>(keys + lane), load<u32>(p + lane)));
-      if (r < 0) continue;
-      size = <i32>r;
-      notePlace(<i32>(r >> 32));
-      if (<i32>(r >> 32) < first) first = <i32>(r >> 32);
-    }
-  }
-  return ((<i64>first) << 32) | <i64>size;
 }

@@ -2,7 +2,8 @@
 export { useCodes, useUpperCodes } from './code-place';
 export { keysOfAll } from './codes';
 export { lastEpoch, search, searchKeeping, useGraph, useNodeBits, useRows, useThread } from './graph';
-export { searchCounting, workDone } from './filtered';
+export { hasGoneFar, searchCounting, walkEntered, walkKnown, workDone } from './filtered';
+export { enterCounting } from './seeds';
 export { takeRows, worthScoring } from './found';
 export { fillLists, insertNext, useBuild } from './build';
 export { to16, to32, to4, to6, to8, toFrame, toQuery } from './encode';

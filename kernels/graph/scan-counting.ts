@@ -1,7 +1,7 @@
 // A look at each node that counts, by its code: bits say which, or a list.
 import { touch } from './codes';
-import { offerScored } from './filtered';
 import { counts, filteredRowOf, nodes, scratch } from './graph';
+import { offerScored } from './offered';
 
 /** Nodes that are scored together, and up to so many more. */
 const SCANNED: i32 = 32;

@@ -22,9 +22,10 @@ import {
   scratch,
 } from './graph';
 
-/** Seeds that are kept, and where what counts is far: there they have to lie in several clusters. */
+/** Seeds that are kept, and where what counts is far: there they have to lie in several clusters. The most there is room for, where they are known. */
 const SEEDS: i32 = 10;
 const FAR_SEEDS: i32 = 24;
+const KNOWN_SEEDS: i32 = 31;
 /** Nodes that count which a sample scores, and how many are looked at for each of them at most. */
 const SAMPLES: i32 = 512;
 const LOOKED_AT: i32 = 8;
@@ -41,6 +42,10 @@ let seedsMax: i32 = SEEDS;
 /** Work since the way down began, in nodes that are scored. */
 export let seedWork: i32 = 0;
 let epoch: i32 = 0;
+/** Where the last way down ended, and the node by which it left layer 2, or the lowest above it: queries for which it is the same are near to each other. */
+export let entered: u64 = 0;
+let region: u32 = 0;
+const REGION_LAYER: i32 = 2;
 
 /** Scores the `n` nodes in `scratch` and offers those that count. @returns the nearest of them and `best` */
 function offer(query: usize, n: i32, excluded: usize, best: u64): u64 {
@@ -83,9 +88,33 @@ export function enterSeeing(query: usize, excluded: usize): u64 {
       const n = gather(listOf(nodeOf(best), layer), degree, ids, epoch);
       if (n > 0) best = offer(query, n, excluded, best);
     }
+    if (layer >= REGION_LAYER) region = nodeOf(best);
   }
   if (isApart) swapCodes();
+  if (top < REGION_LAYER) region = nodeOf(best);
+  entered = best;
   return best;
+}
+
+/** The way down for a walk that begins there by another call. @returns the region that the query is in, a node */
+export function enterCounting(query: usize, excluded: usize): u32 {
+  enterSeeing(query, excluded);
+  return region;
+}
+
+/** Offers the `count` nodes at `known`, u32 each, to the seeds. */
+export function offerKnown(query: usize, excluded: usize, known: usize, count: i32): void {
+  seedsMax = KNOWN_SEEDS;
+  const ids = scratch + 64;
+  let n = 0;
+  for (let i = 0; i < count; i++) {
+    const node = load<u32>(known + ((<usize>i) << 2));
+    if (isMarked(node, epoch) || !counts(excluded, node)) continue;
+    mark(node, epoch);
+    store<u32>(ids + ((<usize>n) << 2), node);
+    n++;
+  }
+  if (n > 0) offer(query, n, excluded, -1);
 }
 
 /** As after a way down that saw nothing. */

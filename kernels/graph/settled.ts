@@ -36,7 +36,12 @@ let changedAt: i32 = 0;
 let met: i32 = 0;
 let links: i32 = 0;
 
-export function beginSettling(): void {
+/** As many more of them may have been met once by a walk that begins at what earlier ones found, and it is not asked whether it is in a pocket. */
+const KNOWN_ALONE: i32 = 3;
+let alsoAlone: i32 = 0;
+
+export function beginSettling(isKnown: bool): void {
+  alsoAlone = isKnown ? KNOWN_ALONE : 0;
   steps = 0;
   changedAt = 0;
   met = 0;
@@ -83,10 +88,10 @@ export function whatNext(
 ): i32 {
   const still = steps - changedAt,
     isPocket = met < ef * NODES_A_PLACE && met * POCKET < links;
-  if (still >= min(STEPS, ef >> 1) && (isTight || !isPocket)) {
+  if (still >= min(STEPS, ef >> 1) && (isTight || alsoAlone > 0 || !isPocket)) {
     const most = min(MET, max(NEAREST, (ef * MET_FIFTHS) / 5)),
       alone = metAlone(excluded, m, size, most);
-    if (alone <= most / FEW_ALONE + still / STILL_STEPS) return ENDS;
+    if (alone <= most / FEW_ALONE + still / STILL_STEPS + alsoAlone) return ENDS;
     if (alone * MANY_ALONE < most) {
       if (isTight) return ENDS;
     } else if (<f32>done * (timesWider(alone, most) - 1) > <f32>instead) return GIVEN_UP;

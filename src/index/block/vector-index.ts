@@ -61,6 +61,8 @@ export interface IndexSearchInput {
   readonly passing?: number;
   /** Rows that are not excluded, where they are listed already. */
   readonly rows?: Uint32Array;
+  /** Words of `KnownEntries`, shared, kept with the bits: where walks among these rows ended that began far from their query. */
+  readonly knownEntries?: Uint32Array;
   /** Walks among these rows ended in scans lately: none is tried. */
   readonly isWalkSkipped?: boolean;
   /** Queries are far from all rows: walks begin at a sample of them. */
@@ -74,6 +76,8 @@ export interface IndexSearchOutput extends SearchOutput {
   readonly computed?: number;
   /** Walks of a graph that a scan by codes took the place of, for explain. */
   readonly givenUp?: number;
+  /** Walks under a filter that had to begin far from their query. */
+  readonly wentFar?: number;
   /** What a filtered search of a graph did, in microseconds by the costs of its plans. */
   readonly spentMicros?: number;
 }

@@ -154,6 +154,8 @@ const NARROW_MORE_MIN = 6;
 /** Where what counts is far from the query, it is about equally far in many places. Estimates out of records reach farther than links. */
 const FAR_WIDER = 1.9;
 const FAR_WIDER_RECORDS = 1.25;
+/** The same where earlier walks say in which places. */
+const KNOWN_WIDER = 1.6;
 
 const narrowWidth = (ef: number, k: number, share: number): number =>
   Math.ceil(k + Math.max(NARROW_MORE_MIN, (ef - k) * Math.min(1, NARROW + share)));
@@ -172,6 +174,8 @@ export interface FilteredWalk {
   readonly narrow: number;
   readonly wide: number;
   readonly far: number;
+  /** Nodes that it keeps where earlier walks say where to begin. */
+  readonly known: number;
   /** Where fewer of 256 nodes next to the entry count, what counts is far. */
   readonly farBelow: number;
   /** Whether it goes on then. */
@@ -196,6 +200,7 @@ export function filteredWalk(question: WalkQuestion): FilteredWalk {
     narrow: narrowWidth(ef, k, share),
     wide: ef,
     far: Math.ceil(Math.max(ef, k + NARROW_MORE_MIN) * (readsRecords ? FAR_WIDER_RECORDS : FAR_WIDER)),
+    known: Math.ceil(Math.max(ef, k + NARROW_MORE_MIN) * KNOWN_WIDER),
     farBelow: Math.round(share * 256 * FAR_SHARE),
     goesFar: instead(costs) > costs['filtered walk'] * FAR_WALKS,
     budget,

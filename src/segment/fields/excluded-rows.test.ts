@@ -112,6 +112,19 @@ describe('what is kept for the next search with the same filter', () => {
     expect(excluded.at(LATEST, { passing: filters[8] as (typeof filters)[0] }).rows).toHaveLength(20);
     expect(excluded.bytes).toBe(8 * (3 * 80 + 20 * 4) + 20 * 4);
   });
+  it('has words of one index at a time, which are counted', () => {
+    const { excluded } = make();
+    const { keeper } = excluded.at(LATEST, { passing: passingOf(640) });
+    const before = excluded.bytes;
+    const [one, other] = [{}, {}];
+    const words = keeper?.wordsFor(one, 256);
+    words?.fill(7);
+    expect(excluded.bytes).toBe(before + 256);
+    expect(keeper?.wordsFor(one, 256)).toBe(words);
+    // Another index has other nodes.
+    expect([...(keeper?.wordsFor(other, 256) ?? [])]).toEqual(new Array(64).fill(0));
+    expect(excluded.bytes).toBe(before + 256);
+  });
   it('goes when the rows have changed', () => {
     const { versions, excluded } = make();
     for (let i = 0; i < 4; i++) excluded.at(LATEST, { passing: passingOf(640) });

@@ -15,6 +15,14 @@ export interface ExcludedRows {
   readonly passing: number;
   /** Those rows in ascending order, where a filter named them or lets few pass. */
   readonly rows?: Uint32Array | undefined;
+  /** Where a filter is kept. */
+  readonly keeper?: KeepsOfSearches;
+}
+
+/** Keeps words of an index beside rows that count, as long as it keeps these. */
+export interface KeepsOfSearches {
+  /** @param owner whose words they are: another gets new ones @returns shared, zero at first */
+  wordsFor(owner: object, bytes: number): Uint32Array;
 }
 
 /** What one state of a segment excludes: right until a row is added, deleted or superseded. */
@@ -25,11 +33,12 @@ interface Snapshot {
 }
 
 /** Rows that a predicate lets pass: they are listed when a search asks for them by number, and then once. */
-class FilteredRows implements ExcludedRows {
+class FilteredRows implements ExcludedRows, KeepsOfSearches {
   readonly bits: Uint8Array | undefined;
   readonly passing: number;
   readonly #rowCount: number;
   #rows: Uint32Array | undefined;
+  #words: { readonly owner: object; readonly words: Uint32Array } | undefined;
 
   constructor({ bits, passing }: ExcludedRows, rowCount: number) {
     this.bits = bits;
@@ -39,7 +48,18 @@ class FilteredRows implements ExcludedRows {
 
   get bytes(): number {
     const ofNodes = this.passing > this.#rowCount / LISTED_NODES_PART ? 0 : this.passing * 4;
-    return (this.bits?.length ?? 0) * COPIES_OF_BITS + ofNodes + (this.#rows?.byteLength ?? 0);
+    const kept = (this.#rows?.byteLength ?? 0) + (this.#words?.words.byteLength ?? 0);
+    return (this.bits?.length ?? 0) * COPIES_OF_BITS + ofNodes + kept;
+  }
+
+  get keeper(): KeepsOfSearches {
+    return this;
+  }
+
+  wordsFor(owner: object, bytes: number): Uint32Array {
+    if (this.#words?.owner !== owner)
+      this.#words = { owner, words: new Uint32Array(new SharedArrayBuffer(bytes)) };
+    return this.#words.words;
   }
 
   get rows(): Uint32Array | undefined {

@@ -1,8 +1,10 @@
 // Several queries of one request are split over the threads, and come back in their order.
 import { expect, it } from 'vitest';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
+import { entriesBytes } from '#index/graph/nodes/known-entries.js';
 import { InlineWorkers } from '#platform/memory/inline-workers.js';
 import { nodeTimers } from '#platform/node/node-time.js';
+import type { KeepsOfSearches } from './excluded-rows.js';
 import { SegmentIndex } from './segment-index.js';
 
 const DIM = 4;
@@ -57,12 +59,12 @@ it.each([1, 2, 30])('gives the hits of %d queries each', async (count) => {
 });
 
 /** An index of eight nodes, node n is row 7 - n, which answers as `search` and says `givenUp` of each query. */
-function filteredIndex(givenUp = 0) {
+function filteredIndex(givenUp = 0, wentFar = 0) {
   const asked: IndexSearchInput[] = [];
   const tasks = {
     graphSearch: (input: IndexSearchInput) => {
       asked.push(input);
-      return { ...search(input), givenUp };
+      return { ...search(input), givenUp, wentFar };
     },
   };
   const workers = new InlineWorkers({ timers: nodeTimers, tasks, parallelism: 1 });
@@ -82,8 +84,9 @@ function filteredIndex(givenUp = 0) {
   const index = new SegmentIndex(workers, { region, placement, bytes: 1, task: 'graphSearch' }, 'key');
   const store = { place: { dim: DIM, vectorsOffset: 0 }, vectorBytes: DIM * 4 };
   const vectors = { region, store, hold: <T>(task: () => Promise<T>) => task() };
-  return async (excluded: Uint8Array) => {
-    await index.search(vectors, { queries: new Float32Array(DIM), k: K, params: {}, passing: 6, excluded });
+  return async (excluded: Uint8Array, keeper?: KeepsOfSearches) => {
+    const by = { passing: 6, excluded, ...(keeper && { keeper }) };
+    await index.search(vectors, { queries: new Float32Array(DIM), k: K, params: {}, ...by });
     return asked.at(-1);
   };
 }
@@ -110,4 +113,27 @@ it('tries no walk by bits whose walks ended in scans, and does by others', async
   const other = Uint8Array.of(0b0000_0110);
   await searchBy(other);
   expect((await searchBy(other))?.isWalkSkipped).toBeUndefined();
+});
+
+it('keeps where walks ended with the bits that they went by, once one had to begin far from its query', async () => {
+  const words = new Uint32Array(new SharedArrayBuffer(32));
+  const asked: number[] = [];
+  const keeper = {
+    wordsFor: (_: object, bytes: number) => {
+      asked.push(bytes);
+      return words;
+    },
+  };
+  const filter = Uint8Array.of(0b0000_0011);
+  const near = filteredIndex();
+  for (let search = 0; search < 3; search++)
+    expect((await near(filter, keeper))?.knownEntries).toBeUndefined();
+  const far = filteredIndex(0, 1);
+  expect((await far(filter, keeper))?.knownEntries).toBeUndefined();
+  const known = (await far(filter, keeper))?.knownEntries;
+  words[3] = 9;
+  expect(known?.[3]).toBe(9);
+  // Bits that nobody keeps have nothing kept with them.
+  expect((await far(filter))?.knownEntries).toBeUndefined();
+  expect(asked).toEqual([entriesBytes(8)]);
 });

@@ -13,10 +13,12 @@ import type {
 } from '#index/block/vector-index.js';
 import { WalkHistory } from '#index/block/walk-history.js';
 import { planFarWalk, planWalk, type WalkPlan, walkedBytes } from '#index/block/walk-plan.js';
+import { entriesBytes } from '#index/graph/nodes/known-entries.js';
 import { bitsByNode, countingNodes, hasNodeOrder } from '#index/graph/nodes/node-bits.js';
 import { CODES_SEARCH_TASK, learnedLevels, type SearchableIndex } from '#index/vector-indexes.js';
 import type { LearnedLevels } from '#model/params/learned-levels.js';
 import type { SharedRegion, Workers } from '#platform/workers.js';
+import type { KeepsOfSearches } from './excluded-rows.js';
 import { emptyHits, type SegmentHits } from './segment-hits.js';
 import { settled } from './settled.js';
 
@@ -45,6 +47,8 @@ export interface IndexedSearch
   readonly rows?: Uint32Array;
   /** Those rows, for whoever scores them one by one; undefined: there are too many to be kept in a list. */
   readonly listRows?: () => Uint32Array | undefined;
+  /** Where what is kept of searches among those rows has room, and is accounted for; undefined: nothing is kept. */
+  readonly keeper?: KeepsOfSearches;
 }
 
 /** What a task gets; without vectors the index answers by its codes. */
@@ -58,6 +62,8 @@ interface SearchedBits {
   readonly walks: WalkHistory;
   /** Undefined until they are searched by again. */
   byNode?: ByNode;
+  /** Whether a walk had to begin far from its query. */
+  hasGoneFar?: boolean;
 }
 
 export class SegmentIndex {
@@ -105,11 +111,11 @@ export class SegmentIndex {
     signal?: AbortSignal,
   ): Promise<SegmentHits> {
     assert(!this.#isReleased, 'the index was released');
-    const { excluded, passing, listRows } = search;
+    const { excluded, passing } = search;
     const asked = this.#asked(vectors, search);
     const input: TaskInput =
       excluded !== undefined && passing < this.rowCount
-        ? { ...asked, ...this.#filtered(excluded, passing, listRows) }
+        ? { ...asked, ...this.#filtered(excluded, search) }
         : asked;
     this.#searches++;
     try {
@@ -173,9 +179,8 @@ export class SegmentIndex {
   /** Bits that are searched by a second time are kept in the order of the graph's nodes, too, as long as they are. */
   #filtered(
     excluded: Uint8Array,
-    passing: number,
-    listRows: IndexedSearch['listRows'],
-  ): ByNode & Pick<IndexSearchInput, 'excluded' | 'passing' | 'isWalkSkipped' | 'rows'> {
+    { passing, listRows, keeper }: IndexedSearch,
+  ): ByNode & Pick<IndexSearchInput, 'excluded' | 'passing' | 'isWalkSkipped' | 'rows' | 'knownEntries'> {
     const { placement, region } = this.#index;
     if (!hasNodeOrder(placement)) return { excluded, passing };
     const known = this.#searchedBy.get(excluded);
@@ -185,15 +190,28 @@ export class SegmentIndex {
     }
     known.byNode ??= byNodeOf(region.memory, placement, excluded, passing);
     const byNode = { excluded, ...known.byNode, passing };
-    if (!known.walks.skipsWalk()) return byNode;
+    if (!known.walks.skipsWalk()) {
+      const words = known.hasGoneFar === true ? keeper?.wordsFor(this, this.#entriesBytes) : undefined;
+      return words === undefined ? byNode : { ...byNode, knownEntries: words };
+    }
     const rows = listRows?.();
     return { ...byNode, isWalkSkipped: true, ...(rows && { rows }) };
   }
 
   #noteWalks(excluded: Uint8Array, parts: readonly IndexSearchOutput[], queries: number): void {
     let givenUp = 0;
-    for (const part of parts) givenUp += part.givenUp ?? 0;
-    this.#searchedBy.get(excluded)?.walks.note(queries, givenUp);
+    let wentFar = 0;
+    for (const part of parts) {
+      givenUp += part.givenUp ?? 0;
+      wentFar += part.wentFar ?? 0;
+    }
+    const known = this.#searchedBy.get(excluded);
+    known?.walks.note(queries, givenUp);
+    if (known !== undefined && wentFar > 0) known.hasGoneFar = true;
+  }
+
+  get #entriesBytes(): number {
+    return entriesBytes(Number(this.#index.placement.params.nodes ?? this.rowCount));
   }
 
   /** Queries of one request are split over the threads when there is enough to do for each. */

@@ -62,6 +62,7 @@ function runIndex(params: AskedParams, search: DenseSearch): Promise<SegmentHits
       : {
           ...{ queries, k, params, passing, listRows: () => excluded.rows },
           ...(bits && { excluded: bits }),
+          ...(excluded.keeper && { keeper: excluded.keeper }),
           ...boundsOf(search),
         };
   return isRange || params.level === undefined

@@ -43,6 +43,22 @@ export interface GraphKernel {
   /** @param kept so many of what it met stay, `ef` at least */
   searchKeeping(query: number, ef: number, kept: number): number;
   searchCounting(...args: [...walk: CountingWalk, settledWithin: number]): number;
+  /** The way down the layers that `searchCounting` begins with. @returns the region of the query, a node */
+  enterCounting(query: number, excluded: number): number;
+  /** After it: the rest of `searchCounting`. */
+  walkEntered(...args: [...walk: CountingWalk, settledWithin: number]): number;
+  /** After it: a walk from the best of `count` nodes at `known`, in which earlier walks ended. */
+  walkKnown(
+    query: number,
+    ef: number,
+    excluded: number,
+    known: number,
+    count: number,
+    budget: number,
+    settledWithin: number,
+  ): number;
+  /** Whether the last `searchCounting` or `walkEntered` began from a sample. */
+  hasGoneFar(): number;
   /** Work of the last walk among nodes that count, in nodes that are scored. */
   workDone(): number;
   scanCounting(query: number, ef: number, excluded: number): number;

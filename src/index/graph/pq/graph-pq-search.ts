@@ -4,7 +4,7 @@ import { must } from '#base/assert.js';
 import type { IndexSearchInput, IndexSearchOutput } from '#index/block/vector-index.js';
 import { ivfKernel } from '#index/codebook/ivf-kernel.js';
 import { searchGraph } from '#index/graph/search/graph-search.js';
-import type { GraphIndexPlace, GraphWalks } from '#index/graph/search/graph-walks.js';
+import { countingWalks, type GraphIndexPlace, type GraphWalks } from '#index/graph/search/graph-walks.js';
 import { graphPqParams, graphPqWork } from './graph-pq-layout.js';
 
 export const graphPqSearch = (
@@ -58,7 +58,6 @@ function walksOf({ index, kernel, at, work }: GraphIndexPlace, memory: WebAssemb
       }
     },
     walk: (ef, _wanted, kept) => ({ isResults: false, count: kernel.searchKeeping(query, ef, kept) }),
-    walkCounting: ({ narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin }) =>
-      kernel.searchCounting(query, narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin),
+    ...countingWalks(kernel, query),
   };
 }

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { WORK_MICROS, walkCosts } from '#index/block/walk-plan.js';
 import { graphKernel } from '#index/graph/codes/graph-kernel.js';
 import { graphParams, workLayout } from '#index/graph/nodes/graph-layout.js';
+import { entriesBytes } from '#index/graph/nodes/known-entries.js';
 import {
   bits,
   build,
@@ -115,10 +116,18 @@ test.each(Object.entries(kinds))('%s: a walk ends where its budget does', async 
   }
 });
 
+/** Sixty parts, far from each other. */
+const apart = { rows: 12_000, dim: 64, parts: 60 };
+let builtApart: Promise<{ values: Float32Array; fixture: Fixture }> | undefined;
+async function buildApart(): Promise<{ values: Float32Array; fixture: Fixture }> {
+  const values = inParts(apart.rows, apart.dim, apart.parts);
+  return { values, fixture: await build(values, apart.dim, 'L2', { build: { ...hnsw, M: 8 } }) };
+}
+
 test('where what counts lies behind much that does not, a sample of it is where the walk begins', async () => {
-  const [rows, dim, parts] = [12_000, 64, 60];
-  const values = inParts(rows, dim, parts);
-  const fixture = await build(values, dim, 'L2', { build: { ...hnsw, M: 8 } });
+  const { rows, parts } = apart;
+  builtApart ??= buildApart();
+  const { values, fixture } = await builtApart;
   let [givenUp, found] = [0, 0];
   const queries = queriesOf(fixture, values, 20);
   for (const [at, query] of queries.entries()) {
@@ -133,6 +142,35 @@ test('where what counts lies behind much that does not, a sample of it is where 
   }
   expect(givenUp).toBeLessThan(4);
   expect(found / (queries.length * K)).toBeGreaterThan(0.9);
+});
+
+test('walks that have to begin far from their queries begin where earlier ones nearby ended', async () => {
+  const { rows, dim, parts } = apart;
+  builtApart ??= buildApart();
+  const { values, fixture } = await builtApart;
+  const counts = (row: number): boolean => (row % parts) % 3 === 0;
+  const excluded = bits(rows, (row) => !counts(row));
+  const passing = Array.from({ length: rows }, (_, row) => row).filter(counts).length;
+  const asked = { excluded, passing, params: { ef: 20 } };
+  const knownEntries = new Uint32Array(new SharedArrayBuffer(entriesBytes(rows)));
+  let [before, since, found, count] = [0, 0, 0, 0];
+  // Rows of two parts that do not count.
+  for (let at = 0; at < 170; at++) {
+    const row = at * parts + (at % 2 === 0 ? 1 : 22);
+    const query = new Uint8Array(values.slice(row * dim, (row + 1) * dim).buffer);
+    const looked = find(fixture, query, K, asked);
+    expect(looked.wentFar).toBe(1);
+    const hits = find(fixture, query, K, { ...asked, knownEntries });
+    expect([...hits.rows].every(counts)).toBe(true);
+    if (at < 110) continue;
+    const best = new Set(exact(fixture, query, K, { excluded }).rows);
+    found += [...hits.rows].filter((of) => best.has(of)).length;
+    before += looked.spentMicros ?? 0;
+    since += hits.spentMicros ?? 0;
+    count++;
+  }
+  expect(found / (count * K)).toBeGreaterThan(0.9);
+  expect(since).toBeLessThan(before * 0.7);
 });
 
 test('a walk that ends before a hole goes on behind it', async () => {

@@ -30,8 +30,9 @@ import { excludedBytes, GRAPH_POOL_MAX } from '#index/graph/nodes/graph-layout.j
 import { placeNodeBits, placeRowBits } from '#index/graph/nodes/placed-bits.js';
 import { scoredByCodes } from './code-scores.js';
 import { type GraphPlace, graphPlaceOf } from './graph-place.js';
-import type { Column, GraphWalks } from './graph-walks.js';
+import type { Column, CountingWalk, GraphWalks } from './graph-walks.js';
 import { hitsInRange } from './hits-in-range.js';
+import { walkByRegion } from './region-walk.js';
 
 /** What a search is asked, without the vectors, which not every search has. */
 export type GraphSearchInput = Omit<IndexSearchInput, 'vectors'>;
@@ -62,6 +63,8 @@ export class GraphQuery {
   #excluded = 0;
   /** Walks that ended without an answer, so that a scan took over. */
   givenUp = 0;
+  /** Walks that had to begin far from their query. */
+  wentFar = 0;
   /** Work among rows that count, in microseconds by the costs of plans. */
   spentMicros = 0;
   /** See `keySlack`; of the query that is run. */
@@ -246,7 +249,7 @@ export class GraphQuery {
       const { nodes, isGrowing, upperNodes } = this.#place.params;
       const isFar = this.#input.isFar === true;
       const asked = filteredWalk(this.#question(ef));
-      const count = this.#walks.walkCounting({
+      const count = this.#walkAmong({
         ...(this.#isRange ? { ...asked, narrow: ef, far: Math.max(ef, asked.far) } : asked),
         excluded: this.#excluded,
         // In a graph that grows some nodes are not there yet.
@@ -260,6 +263,23 @@ export class GraphQuery {
     }
     this.givenUp++;
     return this.#isExactCheaper ? SCORED_BY_ROW : this.#scanned(ef);
+  }
+
+  /** Where earlier walks for queries nearby had to begin far away, where they ended; see `KnownEntries`. */
+  #walkAmong(walk: CountingWalk): number {
+    const { byRegion } = this.#walks;
+    const { knownEntries: words, isFar = false } = this.#input;
+    if (byRegion === undefined || this.#isRange || this.#isWhole || isFar)
+      return this.#walks.walkCounting(walk);
+    if (words === undefined) {
+      const count = this.#walks.walkCounting(walk);
+      if (count > 0 && byRegion.hasGoneFar()) this.wentFar++;
+      return count;
+    }
+    const { at, work } = this.#place;
+    // Rows are put there when the walk has ended.
+    const room = { words: this.#views.words, pool: at + work.pool, entries: at + work.rows };
+    return walkByRegion(byRegion, walk, words, room);
   }
 
   get #isExactCheaper(): boolean {

@@ -53,12 +53,16 @@ export function searchGraphBy(
     counts[i] = found;
     total += found;
   }
-  const { givenUp, spentMicros } = search;
+  const { givenUp, spentMicros, wentFar } = search;
   const found =
     total === rows.length
       ? { counts, rows, scores }
       : { counts, rows: rows.slice(0, total), scores: scores.slice(0, total) };
   // Without a filter there is nothing to say beside the hits.
   if (givenUp === 0 && spentMicros === 0) return found;
-  return { ...found, ...(givenUp > 0 && { givenUp }), ...(spentMicros > 0 && { spentMicros }) };
+  const said: { -readonly [Part in keyof IndexSearchOutput]: IndexSearchOutput[Part] } = found;
+  if (givenUp > 0) said.givenUp = givenUp;
+  if (wentFar > 0) said.wentFar = wentFar;
+  if (spentMicros > 0) said.spentMicros = spentMicros;
+  return said;
 }

@@ -50,6 +50,18 @@ export interface GraphWalks {
   walk(ef: number, wanted: number, kept: number): { isResults: boolean; count: number };
   /** Leaves nodes that count where `walk` leaves what it found. @returns how many; -1: the walk was given up */
   walkCounting(walk: CountingWalk): number;
+  /** The same by two calls, so that the region of a query says where to begin; walks over records have none. */
+  readonly byRegion?: RegionWalks;
+}
+
+export interface RegionWalks {
+  /** @returns the region, a node */
+  enter(excluded: number): number;
+  walk(walk: CountingWalk): number;
+  /** From the best of `count` nodes at `entries`. */
+  walkKnown(walk: CountingWalk, entries: number, count: number): number;
+  /** Whether the last `walk` or `walkCounting` had to begin far from the query. */
+  hasGoneFar(): boolean;
 }
 
 /** A walk that keeps what counts, and where the bits are that say what does not. */
@@ -69,7 +81,29 @@ export function plainWalks({ index, kernel, at, work }: GraphIndexPlace): GraphW
     links: { offset: offsetOf('links'), stride: degree * 8 },
     prepare: () => {},
     walk: (ef, _wanted, kept) => ({ isResults: false, count: kernel.searchKeeping(query, ef, kept) }),
-    walkCounting: ({ narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin }) =>
-      kernel.searchCounting(query, narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin),
+    ...countingWalks(kernel, query),
+  };
+}
+
+type Asked = Parameters<GraphKernel['searchCounting']>;
+
+/** Walks among nodes that count of a graph whose codes and lists lie apart. */
+export function countingWalks(
+  kernel: GraphKernel,
+  query: number,
+): Required<Pick<GraphWalks, 'walkCounting' | 'byRegion'>> {
+  const asked = (walk: CountingWalk): Asked => {
+    const { narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin } = walk;
+    return [query, narrow, wide, far, excluded, farBelow, sampled, budget, settledWithin];
+  };
+  return {
+    walkCounting: (walk) => kernel.searchCounting(...asked(walk)),
+    byRegion: {
+      enter: (excluded) => kernel.enterCounting(query, excluded),
+      walk: (walk) => kernel.walkEntered(...asked(walk)),
+      walkKnown: ({ known, excluded, budget, settledWithin }, entries, count) =>
+        kernel.walkKnown(query, known, excluded, entries, count, budget, settledWithin),
+      hasGoneFar: () => kernel.hasGoneFar() !== 0,
+    },
   };
 }
