@@ -11,7 +11,8 @@ const refusals: ReadonlySet<ErrorKey> = new Set<ErrorKey>([
   'memory_insufficient',
   'schema_mismatch',
 ]);
-const isRefusal = (error: unknown): error is ElanusError =>
+/** Nothing was done by the try that it answers. */
+export const isRefusal = (error: unknown): error is ElanusError =>
   error instanceof ElanusError && refusals.has(error.key);
 
 /**

@@ -76,6 +76,18 @@ test.each([
   expect(sent).toHaveLength(1);
 });
 
+// By such a code a client would write its rows once more, and the first try may have written them.
+test.each(['queue_full', 'memory_insufficient', 'schema_mismatch'] as const)(
+  'that broke off and is refused with %s then goes again, and is never said to be undone',
+  async (key) => {
+    const { write, sent } = owners([refusal('service_unavailable'), refusal(key)]);
+    expect((await write()).timestamp).toBe(100n);
+    expect(afterOf(sent)).toEqual([0n, 90n, 90n]);
+    const full = owners([refusal('service_unavailable'), ...Array.from({ length: 100 }, () => refusal(key))]);
+    await expect(full.write()).rejects.toMatchObject({ key: 'service_unavailable' });
+  },
+);
+
 test('says at its deadline that it may have been carried out', async () => {
   const fenced = owners(Array.from({ length: 100 }, () => refusal('wal_fenced')));
   await expect(fenced.write()).rejects.toMatchObject({

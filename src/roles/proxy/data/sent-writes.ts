@@ -5,6 +5,7 @@ import { ElanusError, type ErrorKey } from '#base/errors.js';
 import type { CallContext } from '#platform/transport.js';
 import { deadlineOf, type ProxyParts } from '#roles/proxy/proxy-parts.js';
 import { NotSentError } from '#rpc/remote-role.js';
+import { isRefusal } from './of-all-shards.js';
 
 interface SentWritesParts extends Pick<ProxyParts, 'platform'> {
   readonly settings: Pick<ProxyParts['settings'], 'serverId' | 'callDeadlineMs'>;
@@ -106,7 +107,8 @@ function kindOf(error: unknown, isAgain: boolean): 'broken' | 'unseen' | undefin
   if (!(error instanceof ElanusError)) return undefined;
   if (error instanceof NotSentError || unseenKeys.has(error.key)) return 'unseen';
   if (brokenKeys.has(error.key)) return 'broken';
-  return isAgain && laterKeys.has(error.key) ? 'unseen' : undefined;
+  // What an earlier try did a refusal of this one does not say, and its code would have clients write all of it once more.
+  return isAgain && (laterKeys.has(error.key) || isRefusal(error)) ? 'unseen' : undefined;
 }
 
 /** Which process has the log is no client's matter. */
