@@ -114,12 +114,12 @@ const sharedModules = (text) => ({
 });
 
 /**
- * Timers and clocks as they are when the code is loaded: what tests of programs put in their places later (fake timers) does not stop the database. As in
- * platform/node/node-time.ts, for the packages too.
+ * Timers and clocks as they were when the package was imported (platform/node/node-time.ts), for the packages in the bundle, too: what tests of programs
+ * put in their places (fake timers) does not stop the database.
  */
 const ownTimers = [
-  'const{setTimeout,clearTimeout,setInterval,clearInterval,setImmediate,clearImmediate,Date}=globalThis,',
-  'performance={now:globalThis.performance.now.bind(globalThis.performance)};',
+  "const ownTimers$=globalThis[Symbol.for('elanus.timers')]??globalThis,{setTimeout,clearTimeout,setInterval,clearInterval,setImmediate,",
+  'clearImmediate,queueMicrotask,Date}=ownTimers$,performance={now:ownTimers$.performance.now.bind(ownTimers$.performance)};',
 ].join('');
 
 /** Names stay, and lines are short: traces are read. */

@@ -5,6 +5,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
+// First: timers are as they are at the import, whatever a program's tests make of them before they open.
+import '#platform/node/node-time.js';
 import { ElanusError, type ErrorKey, errorSpecs, messageOf, toElanusError } from '#base/errors.js';
 import type { Elanus, OpenOptions } from './database.js';
 import { checkRuntime } from './runtime.js';

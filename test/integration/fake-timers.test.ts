@@ -13,8 +13,11 @@ const program = `
 import { mock } from 'node:test';
 import { collection, floatVector, int64 } from './dist/client/connect.js';
 import { open } from './dist/server/open.js';
-const database = await open(process.argv[1], { listen: false });
 mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate', 'Date'], now: 1000 });
+// As Jest has it.
+const never = () => {};
+Object.assign(globalThis, { queueMicrotask: never });
+const database = await open(process.argv[1], { listen: false });
 const client = database.client();
 const shelf = client.collection(collection('a', { id: int64().primaryKey(), v: floatVector(2) }));
 await shelf.ensure();

@@ -4,10 +4,45 @@ import { ElanusError } from '#base/errors.js';
 import { onAbort } from '#base/on-abort.js';
 import type { Clock, Timers } from '#platform/time.js';
 
-// Taken as the module is loaded. Tests of programs put others in their places later (fake timers): their code is stopped then, the database is not.
-const { setTimeout: startTimer, clearTimeout: endTimer, setImmediate: behindTurn } = globalThis;
-const { now } = Date;
-const monotonic = performance.now.bind(performance);
+interface OwnTimers {
+  readonly setTimeout: typeof globalThis.setTimeout;
+  readonly clearTimeout: typeof globalThis.clearTimeout;
+  readonly setInterval: typeof globalThis.setInterval;
+  readonly clearInterval: typeof globalThis.clearInterval;
+  readonly setImmediate: typeof globalThis.setImmediate;
+  readonly clearImmediate: typeof globalThis.clearImmediate;
+  readonly queueMicrotask: typeof globalThis.queueMicrotask;
+  readonly nextTick: typeof process.nextTick;
+  readonly Date: typeof globalThis.Date;
+  readonly performance: { readonly now: () => number };
+}
+
+/** Under this name the code of the bundle finds them, too: it is loaded with the first database (scripts/bundle.mjs). */
+const OWN = Symbol.for('elanus.timers');
+const shared = globalThis as typeof globalThis & { [OWN]?: OwnTimers };
+
+shared[OWN] ??= {
+  setTimeout: globalThis.setTimeout,
+  clearTimeout: globalThis.clearTimeout,
+  setInterval: globalThis.setInterval,
+  clearInterval: globalThis.clearInterval,
+  setImmediate: globalThis.setImmediate,
+  clearImmediate: globalThis.clearImmediate,
+  queueMicrotask: globalThis.queueMicrotask,
+  nextTick: process.nextTick,
+  Date: globalThis.Date,
+  performance: { now: performance.now.bind(performance) },
+};
+
+/**
+ * Timers and clocks as they are when the package is imported. Tests of programs put others in their places (fake timers), often before they open a
+ * database: their code is stopped then, the database is not.
+ */
+export const ownTimers: OwnTimers = shared[OWN];
+
+const { setTimeout: startTimer, clearTimeout: endTimer, setImmediate: behindTurn } = ownTimers;
+const { now } = ownTimers.Date;
+const monotonic = ownTimers.performance.now;
 
 export const nodeClock: Clock = { now: () => now(), monotonic: () => monotonic() };
 

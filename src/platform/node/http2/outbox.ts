@@ -1,5 +1,8 @@
 // What goes out on a connection: frames of one turn go in one write, and whoever asks hears when they have left this process.
 import type { Socket } from 'node:net';
+import { ownTimers } from '#platform/node/node-time.js';
+
+const { nextTick } = ownTimers;
 
 /** Frames up to so many bytes are put together; a copy costs less than handing over each. */
 const JOINED_BYTES_MAX = 64 * 1024;
@@ -62,7 +65,7 @@ export class Outbox {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    process.nextTick(this.flush);
+    nextTick(this.flush);
   }
 
   readonly flush = (): void => {

@@ -1,10 +1,12 @@
 // Short tasks of callers side by side: the calling thread takes the oldest one after another, and threads that have nothing else to do take
 // the oldest of those that they were offered. Whoever comes to a task first claims it, so nobody waits for a thread that gets no core
 // (ADR 0099, 0121).
-import { nextTick } from 'node:process';
 import type { Deferred } from '#base/async.js';
+import { ownTimers } from '#platform/node/node-time.js';
 import type { SharedRegion } from '#platform/workers.js';
 import type { OfferedTask } from './shared-tasks.js';
+
+const { nextTick, queueMicrotask: behindPromises, setImmediate: behindTurn } = ownTimers;
 
 export interface ShortTask extends OfferedTask {
   readonly regions: readonly SharedRegion[];
@@ -61,7 +63,7 @@ export class ShortTasks {
   #count(micros: number): void {
     const before = this.#turnMicros;
     this.#turnMicros += Math.max(1, micros);
-    if (before < ASKED_MICROS && this.#turnMicros >= ASKED_MICROS) setImmediate(this.#beginTurn);
+    if (before < ASKED_MICROS && this.#turnMicros >= ASKED_MICROS) behindTurn(this.#beginTurn);
   }
 
   /** Behind what runs now: by then callers side by side have brought theirs. */
@@ -78,7 +80,7 @@ export class ShortTasks {
   beDue(): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    if (this.#turnMicros < TURN_MICROS_MAX) queueMicrotask(this.#behindAll); // Else when the turn ends.
+    if (this.#turnMicros < TURN_MICROS_MAX) behindPromises(this.#behindAll); // Else when the turn ends.
   }
 
   /** Ticks come before what waits in promises; one that is asked for from there comes when nothing waits in them any more. */
