@@ -12,7 +12,7 @@ import { metaChangesMax } from '#platform/meta-check.js';
 import type { Platform } from '#platform/platform.js';
 import { LogRecord } from '#proto/elanus/data.js';
 import { type ChannelCheckpoint, CheckpointOutcome } from '#proto/elanus/roles.js';
-import { applyFound } from '#roles/streaming-node/writes/found-records.js';
+import { FoundRecords, refusedMeanwhile } from '#roles/streaming-node/writes/found-records.js';
 import { KnownWrites } from '#roles/streaming-node/writes/known-writes.js';
 import { groupSize, type Pending, reserveIds } from '#roles/streaming-node/writes/write-group.js';
 import { encodeLogRecord } from '#wal/log-record-bytes.js';
@@ -219,6 +219,7 @@ export class PhysicalChannel {
     let next = this.#log.nextLsn;
     const acknowledged = next;
     let recovered = 0;
+    const found = new FoundRecords(this.#platform.clock);
     await this.#log.close().catch(() => {}); // Its handle is broken anyway.
     for (
       let pauseMs = REOPEN_MS_MIN;
@@ -227,10 +228,10 @@ export class PhysicalChannel {
     ) {
       let log: WriteAheadLog | undefined;
       try {
-        log = await this.#parts.openLog((found) => checkWhole(found, acknowledged));
+        log = await this.#parts.openLog((whole) => checkWhole(whole, acknowledged));
         for await (const { lsn, payload } of log.read(next)) {
           const record = LogRecord.decode(payload);
-          await applyFound(this.shards.get(record.vchannel), record, lsn);
+          await found.apply(this.shards.get(record.vchannel), record, lsn);
           this.#known.note(record);
           next = lsn + 1n;
           recovered++;
@@ -246,7 +247,7 @@ export class PhysicalChannel {
           this.#stop(error);
           return;
         }
-        for (const pending of this.#queue.splice(0)) pending.done.reject(toElanusError(error, 'log'));
+        for (const pending of this.#queue.splice(0)) pending.done.reject(refusedMeanwhile(error));
         this.#queuedBytes = 0;
         await this.#platform.timers.sleep(pauseMs, this.#closing.signal).catch(() => {});
       }

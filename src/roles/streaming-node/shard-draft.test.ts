@@ -108,7 +108,7 @@ async function open(own = schema) {
   const run = <T>(task: Promise<T>): Promise<T> => world.runUntil(task);
   const settled = (...tasks: Promise<bigint>[]) =>
     run(Promise.allSettled(tasks)).then((all) => all.map(({ status }) => status));
-  return { run, settled, submit, channel, shardOf, make, faults, disk: real.disk };
+  return { run, settled, submit, channel, shardOf, make, faults, disk: real.disk, timers: world.timers };
 }
 
 const keysOf = (shard: Shard): bigint[] =>
@@ -229,11 +229,31 @@ describe('a change', () => {
       return { keptBytes: Number.MAX_SAFE_INTEGER };
     };
     await expect(run(submit(shard, wide(...many)))).rejects.toMatchObject({ key: 'wal_unavailable' });
-    await expect(run(submit(shard, wide(2n)))).rejects.toMatchObject({ key: 'memory_limit' });
+    await expect(run(submit(shard, wide(2n)))).rejects.toMatchObject({ key: 'queue_full' });
     expect([shard.failure, keysOf(shard)]).toEqual([undefined, [1n]]);
     faults.memory = false;
     await run(submit(shard, wide(2n)));
     expect(keysOf(shard)).toHaveLength(count + 2);
+  });
+  it('that finds no memory for half a minute stops its shard, and the others of the log write on', async () => {
+    const [dim, count] = [32_768, 130];
+    const { run, submit, shardOf, faults, disk, timers } = await open(schemaOf(dim));
+    const [shard, other] = [shardOf('x_1v0'), shardOf('x_2v0')];
+    const keys = Array.from({ length: count }, (_, at) => BigInt(at + 10));
+    const vectors = column(101n, DataType.FloatVector, new Uint8Array(count * dim * 4));
+    const many = write([[1n, batchOf(count, [columnFromInt64(100n, keys), vectors])]]);
+    disk.appendFault = () => {
+      disk.appendFault = undefined;
+      faults.memory = true;
+      return { keptBytes: Number.MAX_SAFE_INTEGER };
+    };
+    await expect(run(submit(shard, many))).rejects.toMatchObject({ key: 'wal_unavailable' });
+    const deletion = write([], [1n]);
+    await expect(run(submit(other, deletion))).rejects.toMatchObject({ key: 'queue_full' });
+    await run(timers.sleep(40_000));
+    await run(submit(other, deletion));
+    expect(shard.failure).toMatchObject({ key: 'shard_stopped' });
+    expect(other.failure).toBeUndefined();
   });
   it('leaves the shard as it was when its append fails', async () => {
     const { run, submit, shardOf, disk } = await open();
