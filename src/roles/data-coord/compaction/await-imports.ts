@@ -80,7 +80,9 @@ export class AwaitedImports {
     const { timers } = this.#parts.platform;
     const isUnseen = (): boolean => newest > (this.#seenUntil.get(collectionId) ?? 0n);
     const earlier = isUnseen() ? this.#asking.get(collectionId) : undefined;
-    if (earlier !== undefined) await endedSoon(timers, earlier, SEEN_MS_MAX);
+    // Who found it unanswered once comes again: it is not waited for twice, as nothing else is compacted meanwhile.
+    if (earlier !== undefined && !this.#unseen.has(collectionId))
+      await endedSoon(timers, earlier, SEEN_MS_MAX);
     if (isUnseen() && !this.#asking.has(collectionId))
       await endedSoon(timers, this.#ask(collectionId, newest), SEEN_MS_MAX);
     if (isUnseen()) this.#unseen.add(collectionId);

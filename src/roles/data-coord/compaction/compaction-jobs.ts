@@ -196,7 +196,9 @@ export class CompactionJobs {
       ...{ reason, pauseMs, timer, sinceMs: before?.sinceMs ?? now, retryAtMs: now + pauseMs },
     });
     const fields = { compactionId: id, reason, pauseMs };
-    platform.logger[isLoading ? 'debug' : 'warn']('compaction_tried_again', fields);
+    // What a load needs takes a while; one that does not end somebody should look at.
+    const isQuiet = isLoading && (before?.tries ?? 0) < TRIES_MAX;
+    platform.logger[isQuiet ? 'debug' : 'warn']('compaction_tried_again', fields);
   }
 
   async #carryOut(id: bigint): Promise<void> {
