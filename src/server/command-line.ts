@@ -221,7 +221,7 @@ interface Given {
   readonly auditFile: string | undefined;
   readonly rest: boolean;
   readonly restV1: boolean;
-  readonly corsOrigins: readonly string[];
+  readonly corsOrigins: readonly string[] | undefined;
 }
 
 /** What would be taken and do nothing. @throws invalid_parameter */
@@ -234,7 +234,7 @@ export function checkHasEffect(
       'invalid_parameter',
       `${say.auditFile} is given without ${say.auth}: nothing would be written to it, as nobody says who asks; give both or none`,
     );
-  const ofRest = restV1 ? say.restV1 : corsOrigins.length > 0 ? say.corsOrigins : undefined;
+  const ofRest = restV1 ? say.restV1 : (corsOrigins?.length ?? 0) > 0 ? say.corsOrigins : undefined;
   if (ofRest !== undefined && !rest)
     throw new ElanusError(
       'invalid_parameter',

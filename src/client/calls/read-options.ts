@@ -66,7 +66,7 @@ export function readRequest<F extends Fields, Dynamic extends boolean, Names ext
   namespace: string | undefined,
 ): ReadRequest {
   // Programs without types may say anything.
-  if (consistency !== undefined && !Object.hasOwn(levels, consistency))
+  if (consistency != null && !Object.hasOwn(levels, consistency))
     throw ClientError.ofInput(
       `consistency is ${JSON.stringify(consistency)}, expected one of ${Object.keys(levels).join(', ')}`,
     );
