@@ -111,9 +111,10 @@ export class RemoteRole {
   }
 
   /** @returns who is at the address, after a handshake that begins with the call. @throws service_unavailable, cancelled */
-  serverId(context: CallContext): Promise<bigint> {
+  async serverId(context: CallContext): Promise<bigint> {
     const deadlineMs = context.deadlineMs ?? this.#platform.clock.now() + DEADLINE_MS_DEFAULT;
-    this.#lose('asked anew who is there');
+    // Calls of others go on to the one that is known.
+    if (this.#serverId !== undefined) await this.#within(this.#attempt(), { ...context, deadlineMs });
     return this.#ready({ ...context, deadlineMs });
   }
 
@@ -179,13 +180,22 @@ export class RemoteRole {
           ? new ElanusError('service_unavailable', text)
           : new NotSentError('service_unavailable', text);
       }
-      const over = new AbortController();
-      const stop = joinSignals([context.signal, over.signal]);
-      await Promise.race([this.#attempt(), this.#platform.timers.sleep(leftMs, stop.signal).catch(() => {})]);
-      over.abort();
-      stop.release();
+      await this.#within(this.#attempt(), context);
     }
     return this.#serverId;
+  }
+
+  /** Waits for it, not beyond the caller's deadline. */
+  async #within(
+    attempt: Promise<void>,
+    { signal, deadlineMs }: CallContext & { readonly deadlineMs: number },
+  ): Promise<void> {
+    const over = new AbortController();
+    const stop = joinSignals([signal, over.signal]);
+    const leftMs = Math.max(0, deadlineMs - this.#platform.clock.now());
+    await Promise.race([attempt, this.#platform.timers.sleep(leftMs, stop.signal).catch(() => {})]);
+    over.abort();
+    stop.release();
   }
 
   /** One handshake, and after a failed one the pause before the next: shared by all who wait, so that their number does not matter. */

@@ -47,7 +47,9 @@ export function readerWorld(
     /** Calls that these nodes do not take. */
     deaf: Set<bigint>;
     gone: Set<bigint>;
-  } = { deaf: new Set(), gone: new Set() };
+    /** Nodes that do not answer when they are to let go. */
+    silent: Set<bigint>;
+  } = { deaf: new Set(), gone: new Set(), silent: new Set() };
   const nodes = new Map<bigint, Map<bigint, SegmentData>>();
   const at = (node: bigint): Map<bigint, SegmentData> => {
     const known = nodes.get(node) ?? new Map<bigint, SegmentData>();
@@ -106,6 +108,8 @@ export function readerWorld(
     releaseSegments: async ({ segmentIds }, context) => {
       const held = asked(context);
       seen.calls.push(`release ${segmentIds.join()}${nameOf(context)}`);
+      if (faults.silent.has(BigInt(context.metadata[SERVER_ID_HEADER] ?? NEAREST)))
+        throw new ElanusError('service_unavailable', 'it does not answer');
       for (const id of segmentIds) held.delete(id);
       return {};
     },

@@ -134,9 +134,11 @@ async function serveShard(
   distribution.served({
     ...{ collectionId: collection.id, vchannel, serverId: ownerServerId, version, segments: actual },
     rowCountOf: (id) => rowCounts.get(id) ?? 0n,
-    wished: new Set(
-      [...wished].flatMap(([id, node]) => (node !== undefined && node === actual.get(id) ? [id] : [])),
-    ),
+    wished: new Set([
+      ...[...wished].flatMap(([id, node]) => (node !== undefined && node === actual.get(id) ? [id] : [])),
+      // What could not move is left where it is.
+      ...(target.keepPlaces ? [] : elsewhere.map(({ segmentId }) => segmentId)),
+    ]),
   });
   if (target.keepPlaces) return isUneven || elsewhere.length > 0;
   // A wish that came meanwhile is the next round's.

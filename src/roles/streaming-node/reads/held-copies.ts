@@ -11,11 +11,11 @@ import { ElanusError, messageOf } from '#base/errors.js';
 import { rowCountOf } from '#model/columns/column.js';
 import { loadedSchema } from '#model/schema/loaded-fields.js';
 import type { CallContext } from '#platform/transport.js';
-import type { Deletes } from '#proto/elanus/roles.js';
+import type { Deletes, SyncTargetRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { encodeDeletes, type ForwardedDeletes } from '#roles/streaming-node/delete-message.js';
 import { backgroundContext } from '#rpc/service.js';
-import { contextAt, type HeldPart, type Holder, heldParts } from './holder.js';
+import { contextAt, type HeldPart, type Holder, Holders, heldParts } from './holder.js';
 import { isReady, type ServedSegmentsParts, type ServedState } from './served-segment.js';
 
 /** Writes wait this long for a query-node to take their deletes; then its segments count as lost and are loaded anew, in ms. */
@@ -170,13 +170,26 @@ export class HeldCopies {
     return parts;
   }
 
-  /** A node that has gone holds nothing. */
+  /** Whoever had the shard before may have had each of them at any node that the target names. To be called while no load of the shard is under way. */
+  mayBeAnywhere({ segments, replaced }: Pick<SyncTargetRequest, 'segments' | 'replaced'>): void {
+    const ids = [
+      ...segments.flatMap(({ segment }) => (segment === undefined ? [] : [segment.id])),
+      ...replaced.map(({ id }) => id),
+    ];
+    const holders = new Holders([], this.#parts.serverId);
+    for (const nodeId of new Set(segments.map((place) => place.nodeId)))
+      for (const id of ids) this.#state.strays.add(id, holders.at(nodeId));
+  }
+
+  /** A node that has gone holds nothing; one that does not answer is asked again before the next load. */
   async letGo(parts: readonly HeldPart[], context: CallContext): Promise<void> {
     const asks = parts.map(async ({ holder, segmentIds }) => {
       try {
         await this.#parts.queryNode.releaseSegments({ segmentIds }, contextAt(holder, context));
       } catch (error) {
-        if (!isGone(error)) throw error;
+        if (isGone(error)) return;
+        for (const id of segmentIds) this.#state.strays.add(id, holder);
+        throw error;
       }
     });
     await Promise.all(asks);
@@ -191,7 +204,6 @@ export class HeldCopies {
     const context = { ...backgroundContext, deadlineMs: clock.now() + STRAYS_MS_MAX };
     const asks = parts.map((part) =>
       this.letGo([part], context).catch((error: unknown) => {
-        for (const id of part.segmentIds) strays.add(id, part.holder);
         logger.debug('strays_not_released', { nodeId: part.holder.serverId, reason: messageOf(error) });
       }),
     );

@@ -97,10 +97,10 @@ export function bothOf(one: readonly number[], other: readonly number[]): readon
   return one.length === 0 ? other : [...new Set([...one, ...other])].sort((a, b) => a - b);
 }
 
-/** No row of the segment counts as written later. */
+/** No row of the segment counts as written later. One that left since the view was taken is asked for: its node says so, and the read begins anew. */
 const newestIn = (record: SegmentRecord | undefined): bigint =>
   record === undefined
-    ? 0n
+    ? BigInt.asUintN(64, -1n)
     : record.commitTimestamp > record.timestampTo
       ? record.commitTimestamp
       : record.timestampTo;

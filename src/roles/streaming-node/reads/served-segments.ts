@@ -253,6 +253,7 @@ export class ServedSegments {
     const isWhole = this.#state.isLoaded;
     const heirs = isWhole ? this.#heldBack(request, []).heirs : noMembers;
     const tasks = enterLoads(this.#state, request, heirs, this.#parts.serverId);
+    if (request.keepPlaces && !isWhole) this.#held.mayBeAnywhere(request);
     try {
       await this.#bring(request, tasks, { buffered, life, isWhole }, context);
     } finally {
@@ -267,6 +268,8 @@ export class ServedSegments {
     from: { readonly buffered: DeleteMessage | undefined; readonly life: number; readonly isWhole: boolean },
     context: CallContext,
   ): Promise<void> {
+    // They may take the room that the loads need.
+    await this.#held.letStraysGo();
     const deleteIds = request.deleteSegments.map(({ id }) => id);
     const { tooLarge, missing } = await this.#passingBy(deleteIds, () =>
       this.#loads.loadAll(loads, request, from.buffered, context),
@@ -282,15 +285,17 @@ export class ServedSegments {
     this.#forgetSaved((id) => this.isServed(id));
     const goneIds = gone.flatMap(({ segmentIds }) => segmentIds);
     if (gone.length > 0) await this.#passingBy(goneIds, () => this.#held.letGo(gone, context));
+    for (const segment of changed)
+      if (this.#state.served.has(segment.id)) await this.#loads.loadIndexes(segment, context);
     await this.#passingBy(deleteIds, async () => {
       for (const move of moves) {
+        // What was lost meanwhile is loaded first, by the next target.
+        if (from.life !== this.#state.life) break;
         await this.#loads.move(move, request, from.buffered, context);
         await this.#held.letStraysGo();
       }
     });
     await this.#held.letStraysGo();
-    for (const segment of changed)
-      if (this.#state.served.has(segment.id)) await this.#loads.loadIndexes(segment, context);
     if (tooLarge !== undefined) throw tooLarge;
     if (isSettled(this.#state, request, this.#parts.shard.segments)) this.#settle(request.version);
   }

@@ -188,3 +188,31 @@ test('where one of several loads fails, the next target loads what is missing an
   expect(seen.calls).toEqual(['load 4 at 12']);
   expect(await found()).toEqual([1n, 2n, 3n]);
 });
+
+test('copies that the owner before left anywhere are let go before anything is loaded', async () => {
+  const { targetAt, found, seen, write } = readerWorld({ 2: [1n], 4: [2n] });
+  await write(20n, {});
+  const places = [
+    [2n, ONE],
+    [4n, TWO],
+  ] as const;
+  await targetAt(10n, places, { keepPlaces: true });
+  const brought = seen.calls.filter((call) => !call.startsWith('deletes'));
+  expect(brought).toEqual(['release 4 at 11', 'release 2 at 12', 'load 2 at 11', 'load 4 at 12']);
+  expect(await found()).toEqual([1n, 2n]);
+});
+
+test('what a node did not let go it is asked to let go again', async () => {
+  const { targetAt, faults, write, nodes } = readerWorld({ 2: [1n], 4: [2n] });
+  await write(20n, {});
+  await targetAt(10n, [
+    [2n, ONE],
+    [4n, ONE],
+  ]);
+  faults.silent.add(ONE);
+  await expect(targetAt(11n, [[2n, ONE]])).rejects.toMatchObject({ key: 'service_unavailable' });
+  expect([...(nodes.get(ONE)?.keys() ?? [])]).toEqual([2n, 4n]);
+  faults.silent.clear();
+  await targetAt(12n, [[2n, ONE]]);
+  expect([...(nodes.get(ONE)?.keys() ?? [])]).toEqual([2n]);
+});
