@@ -38,6 +38,8 @@ export class OrderedRows {
   readonly #versions: RowVersions;
   /** Rows [0, length) of the segment in key order; rows that came since are in none. */
   #sorted: Uint32Array | undefined;
+  /** Ends with the sort that runs. */
+  #sorting: Promise<void> | undefined;
   #passes = 0;
   /** The keys of the first so many rows rise, and whether all do as far as they were looked at. */
   #risingRows = 0;
@@ -112,10 +114,21 @@ export class OrderedRows {
     return versions.isSorted && versions.writtenAt(sorted.length) > timestampOf(readTs) ? sorted : undefined;
   }
 
-  /** New rows are merged with those that were sorted before. Two callers may do it at once; each makes an array of its own. */
+  /** One sort at a time: whoever comes meanwhile looks again when it has ended. */
   async #sortedRows(rowCount: number, pace: Pace): Promise<Uint32Array> {
+    while (this.#sorting !== undefined) await this.#sorting;
     const before = this.#sorted ?? new Uint32Array(0);
     if (before.length >= rowCount) return before;
+    const sorting = this.#sort(before, rowCount, pace).finally(() => {
+      this.#sorting = undefined;
+    });
+    const ended = (): void => {};
+    this.#sorting = sorting.then(ended, ended);
+    return sorting;
+  }
+
+  /** New rows are merged with those that were sorted before. */
+  async #sort(before: Uint32Array, rowCount: number, pace: Pace): Promise<Uint32Array> {
     const compare = byKey(this.#keys);
     const added = Uint32Array.from({ length: rowCount - before.length }, (_, at) => before.length + at);
     const fresh = await sortPaced(added, compare, pace);
@@ -129,7 +142,7 @@ export class OrderedRows {
       if (at % ROWS_BETWEEN_LOOKS === ROWS_BETWEEN_LOOKS - 1 && pace.isDue) await pace.rest();
     }
     this.#passes = 0;
-    if (merged.length > (this.#sorted?.length ?? 0)) this.#sorted = merged;
+    this.#sorted = merged;
     return merged;
   }
 

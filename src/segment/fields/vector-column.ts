@@ -50,6 +50,8 @@ export class VectorColumn implements FieldStore {
   #nullBits: Uint8Array | undefined;
   /** Vectors that were read to their place and whose rows have not come yet. */
   #filled = 0;
+  /** Norms that are owed are being computed. */
+  #settling: Promise<void> | undefined;
   #isPrepared = true;
   #index: SegmentIndex | undefined;
   /** While the segment grows; see `GrowingIndex`. */
@@ -192,6 +194,14 @@ export class VectorColumn implements FieldStore {
 
   /** Norms of all rows, which `store.normsOwed` may lack, for a search that needs them. @throws segment_not_found released */
   settleNorms(): Promise<void> {
+    // Searches that come meanwhile wait for the same.
+    this.#settling ??= this.#computeNorms().finally(() => {
+      this.#settling = undefined;
+    });
+    return this.#settling;
+  }
+
+  #computeNorms(): Promise<void> {
     return this.hold(async () => {
       const { region, store } = this;
       const rows = Math.max(1, Math.floor(NORMS_BYTES / store.vectorBytes));

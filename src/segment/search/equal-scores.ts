@@ -39,6 +39,8 @@ const COUNTING: readonly MetricName[] = ['HAMMING', 'JACCARD', 'SUBSTRUCTURE', '
 const MORE_MIN = 32;
 /** An index is asked for so many hits before all rows are scored. */
 const moreOfIndex = (k: number): number => Math.min(FLAT_K_MAX, k * 4 + 64);
+/** While it is asked for less than such a part of the rows, it is asked again: that is less work than to score all of them. */
+const INDEX_SHARE = 64;
 /** As many rows are scored as fast as an index is asked again. */
 const FEW_ROWS_MAX = 16_384;
 /** Rows that are gone through in the order of their keys at first, and at most at a time. */
@@ -52,9 +54,19 @@ export function searchByKey(asked: KeyedSearch): Promise<SegmentHits> {
   // A limit that is no limit is refused as it is.
   if (data.ordered.isRising || k < 1 || k > FLAT_K_MAX) return searchMoved(data, search, signal, hooks);
   const wanted = Math.min(FLAT_K_MAX, k + placesBehind(asked));
-  return searchMoved(data, { ...search, k: wanted }, signal, hooks).then((found) =>
+  return searchMoved(data, { ...search, k: wanted }, signal, hooksFor(hooks, k)).then((found) =>
     new ContestedPlaces(asked).settle(found, wanted),
   );
+}
+
+/** A width is chosen, and learned, for the hits that were asked for. */
+function hooksFor(hooks: SearchHooks | undefined, k: number): SearchHooks | undefined {
+  const choose = hooks?.choose;
+  if (choose === undefined) return hooks;
+  return {
+    ...hooks,
+    choose: (vectors, index, search) => choose(vectors, index, { ...search, k: Math.min(search.k, k) }),
+  };
 }
 
 /** Sums of scores have no range that rounding could leave. */
@@ -90,8 +102,10 @@ class ContestedPlaces {
   async settle(found: SegmentHits, wanted: number): Promise<SegmentHits> {
     const k = Math.min(this.#k, found.k);
     const lists: HitList[] = [];
-    for (let query = 0; query < found.queryCount; query++)
+    for (let query = 0; query < found.queryCount; query++) {
       lists.push(await this.#settleOne(listOf(found, query), wanted, query));
+      if (this.#asked.pace.isDue) await this.#asked.pace.rest();
+    }
     const [only] = lists;
     if (only === undefined || lists.length > 1) return joined(lists, k);
     const { rows, scores, offsets } = only;
@@ -111,14 +125,15 @@ class ContestedPlaces {
     const { pace, data, search } = this.#asked;
     await pace.rest();
     const isFile = data.vectorStore(search.fieldId).kind === 'file';
-    if (!isFile && (!this.#isByIndex || data.rowCount <= FEW_ROWS_MAX)) return this.#withTied(found, query);
+    const isAnother = this.#isByIndex && data.rowCount > FEW_ROWS_MAX && wanted < FLAT_K_MAX;
+    if (!isFile && !isAnother) return this.#withTied(found, query);
     const { best, last } = await this.#moreOfIndex(wanted, query, isFile);
     if (best !== undefined) return best;
     // To score all vectors of a file takes reading them: the choice is among what was found.
     return isFile ? this.#choose(last) : this.#withTied(last, query);
   }
 
-  /** @param isAll ask until nothing is contested, or for as many as there can be */
+  /** @param isAll ask until nothing is contested, or for as many as there can be; else as long as that is little work */
   async #moreOfIndex(
     wanted: number,
     query: number,
@@ -128,7 +143,8 @@ class ContestedPlaces {
       const last = await this.#search(query, { k });
       const best = await this.#best(last, k);
       await this.#asked.pace.rest();
-      if (best !== undefined || !isAll || k === FLAT_K_MAX) return { best, last };
+      const isDear = !isAll && k * INDEX_SHARE > this.#asked.data.rowCount;
+      if (best !== undefined || isDear || k === FLAT_K_MAX) return { best, last };
     }
   }
 
@@ -160,7 +176,9 @@ class ContestedPlaces {
     const { scores } = found;
     const k = this.#k;
     const isWhole = scores.length < wanted;
-    if (scores.length <= k) return isWhole ? found : undefined;
+    // Nothing else shows the last place of the largest search.
+    const isSole = wanted === k && scores[k - 2] !== scores[k - 1];
+    if (scores.length <= k) return isWhole || isSole ? found : undefined;
     const edge = scores[k - 1] as number;
     if (scores[k] !== edge) return part(found, 0, k);
     return isWhole || scores.at(-1) !== edge ? await this.#choose(found) : undefined;
