@@ -113,7 +113,7 @@ test.each([
   { garbage: 'is gone', garbageIntervalMs: 30 },
 ])(
   'after a restart a page is refused whose segment was deleted whole, its record $garbage',
-  async (options) => {
+  async ({ garbage: _, ...options }) => {
     const name = 'restarted';
     await stop();
     await start(options);
