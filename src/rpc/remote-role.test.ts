@@ -158,26 +158,24 @@ describe('remote role', () => {
     await world.runUntil(client.segmentsChanged({ collectionId: 1n }, within(5000)));
     expect(peer.seen).toEqual([1n]);
   });
-  it('another process at the same address: noticed before any handler, then called', async () => {
+  /** A client that has called process 5, and process 6 at its address since. No call is running and no connection breaks: only the server id differs. */
+  async function replacedPeer() {
     const host = freshHost();
     const first = await startPeer(host, 5n);
     const { client } = caller(host);
     await world.runUntil(client.segmentsChanged({ collectionId: 1n }, within(1000)));
-    // No call is running and no connection breaks: only the server id differs.
     await world.runUntil(first.listener.close(0));
-    const second = await startPeer(host, 6n);
+    return { client, first, second: await startPeer(host, 6n) };
+  }
+  it('another process at the same address: noticed before any handler, then called', async () => {
+    const { client, first, second } = await replacedPeer();
     await world.runUntil(client.segmentsChanged({ collectionId: 2n }, within(1000)));
     await world.runUntil(client.segmentsChanged({ collectionId: 3n }, within(1000)));
     expect(first.seen).toEqual([1n]);
     expect(second.seen).toEqual([2n, 3n]);
   });
   it('a call that names the process that came since is carried out by it', async () => {
-    const host = freshHost();
-    const first = await startPeer(host, 5n);
-    const { client } = caller(host);
-    await world.runUntil(client.segmentsChanged({ collectionId: 1n }, within(1000)));
-    await world.runUntil(first.listener.close(0));
-    const second = await startPeer(host, 6n);
+    const { client, second } = await replacedPeer();
     const context = { ...within(1000), metadata: { [SERVER_ID_HEADER]: '6' } };
     await world.runUntil(client.segmentsChanged({ collectionId: 2n }, context));
     expect(second.seen).toEqual([2n]);
