@@ -70,3 +70,14 @@ it.each([DataType.Int64, DataType.VarChar] as const)('keys of type %i', async (k
     data.release();
   }
 });
+
+it('callers that come at once wait for one sort', async () => {
+  const place = { id: 1n, collectionId: 2n, partitionId: 3n };
+  const data = new SegmentData(platform, { ...place, schema: testSchema(DataType.Int64) });
+  const keys = Array.from({ length: 500 }, (_, at) => BigInt((at * 7) % 500));
+  data.appendBatch(testBatch(keys, seededRandom(1)), 10n);
+  const [one, other] = await Promise.all([data.ordered.all(paceOf()), data.ordered.all(paceOf())]);
+  expect(other).toBe(one);
+  expect([...one].map((row) => data.keyOf(row))).toEqual([...keys].sort(compareKeys));
+  data.release();
+});
