@@ -49,7 +49,9 @@ export function readerWorld(
     gone: Set<bigint>;
     /** Nodes that do not answer when they are to let go. */
     silent: Set<bigint>;
-  } = { deaf: new Set(), gone: new Set(), silent: new Set() };
+    /** Nodes that have no room. */
+    full: Set<bigint>;
+  } = { deaf: new Set(), gone: new Set(), silent: new Set(), full: new Set() };
   const nodes = new Map<bigint, Map<bigint, SegmentData>>();
   const at = (node: bigint): Map<bigint, SegmentData> => {
     const known = nodes.get(node) ?? new Map<bigint, SegmentData>();
@@ -86,6 +88,8 @@ export function readerWorld(
       seen.calls.push(`load ${id}${nameOf(context)}`);
       if (faults.load !== undefined) throw faults.load;
       const held = asked(context);
+      if (faults.full.has(BigInt(context.metadata[SERVER_ID_HEADER] ?? NEAREST)))
+        throw new ElanusError('memory_limit', 'no room here');
       await faults.whileLoading?.();
       const data = new SegmentData(platform, {
         id,

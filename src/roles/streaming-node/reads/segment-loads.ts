@@ -6,7 +6,7 @@ import type { SyncTargetRequest } from '#proto/elanus/roles.js';
 import type { CollectionSchema } from '#proto/milvus/schema.js';
 import { type DeleteMessage, encodeDeletes } from '#roles/streaming-node/delete-message.js';
 import { heirsOf } from './handover.js';
-import { contextAt, type Holder } from './holder.js';
+import { contextAt, type Holder, Holders } from './holder.js';
 import {
   GIVEN_UP,
   isReady,
@@ -28,6 +28,9 @@ export interface Loaded {
 
 /** Segments of a shard that are being loaded at once: reading of one goes on while the next is checked. */
 const LOADS_MAX = 4;
+
+const isFull = (error: unknown): error is ElanusError =>
+  error instanceof ElanusError && error.key === 'memory_limit';
 
 export class SegmentLoads {
   readonly #parts: ServedSegmentsParts;
@@ -59,11 +62,10 @@ export class SegmentLoads {
         const served = failures.length === 0 ? loads[begun++] : undefined;
         if (served === undefined) return;
         try {
-          await this.#load(served, request, buffered, context);
+          await this.#loadWhereRoomIs(served, request, buffered, context);
           if (life !== this.#state.life) throw outdated(GIVEN_UP);
         } catch (error) {
-          const isFull = error instanceof ElanusError && error.key === 'memory_limit';
-          if (!isFull || !this.#state.isLoaded || life !== this.#state.life) {
+          if (!isFull(error) || !this.#state.isLoaded || life !== this.#state.life) {
             failures.push(error);
             return;
           }
@@ -85,6 +87,33 @@ export class SegmentLoads {
       throw isGone ? outdated(error.message) : error;
     }
     return { tooLarge, missing };
+  }
+
+  /** At its node, or where that has no room for it at another one that the target names. @throws memory_limit none of them has */
+  async #loadWhereRoomIs(
+    served: ServedSegment,
+    request: SyncTargetRequest,
+    buffered: DeleteMessage | undefined,
+    context: CallContext,
+  ): Promise<void> {
+    const { life } = this.#state;
+    const tried = new Set<bigint>();
+    for (;;) {
+      try {
+        await this.#load(served, request, buffered, context);
+        return;
+      } catch (error) {
+        tried.add(served.copy.holder.serverId);
+        const other = request.segments.find(({ nodeId }) => nodeId !== 0n && !tried.has(nodeId));
+        const isStill = life === this.#state.life && this.#state.served.get(served.record.id) === served;
+        if (!isFull(error) || other === undefined || !isStill) throw error;
+        const copies = [...this.#state.served.values()].map(({ copy }) => copy);
+        const holder = new Holders(copies, this.#parts.serverId).at(other.nodeId);
+        // Its rows may be there, and new fields have found no room. Deletes that have come wait on.
+        this.#state.strays.add(served.record.id, served.copy.holder);
+        served.copy = { holder, waiting: served.copy.waiting };
+      }
+    }
   }
 
   /** A load that failed here may end over there. */

@@ -216,3 +216,23 @@ test('what a node did not let go it is asked to let go again', async () => {
   await targetAt(12n, [[2n, ONE]]);
   expect([...(nodes.get(ONE)?.keys() ?? [])]).toEqual([2n]);
 });
+
+test('what a node has no room for is loaded at another one, with every delete', async () => {
+  const { targetAt, found, faults, write, nodes } = readerWorld({ 2: [1n, 5n], 4: [2n] });
+  await write(20n, {});
+  const places = [
+    [2n, ONE],
+    [4n, TWO],
+  ] as const;
+  faults.full.add(ONE);
+  faults.whileLoading = async () => {
+    faults.whileLoading = undefined;
+    void write(21n, deletionOf(5n));
+  };
+  await targetAt(10n, places);
+  expect([...(nodes.get(TWO)?.keys() ?? [])].sort()).toEqual([2n, 4n]);
+  expect(await found()).toEqual([1n, 2n]);
+  faults.full.add(TWO);
+  faults.full.add(THREE);
+  await expect(targetAt(11n, [...places, [6n, THREE]])).rejects.toMatchObject({ key: 'memory_limit' });
+});
