@@ -1,8 +1,10 @@
 // What Milvus's own DataCoord answers, on simulated time: states of every kind, files by the thousand, flushes that come together, and writers
 // of another make.
+
 import { describe, expect, it } from 'vitest';
 import { deferred } from '#base/async.js';
 import { crc32 } from '#base/crc32.js';
+import { ElanusError } from '#base/errors.js';
 import { SegmentState } from '#proto/milvus/common.js';
 import {
   CHANNEL,
@@ -167,6 +169,16 @@ describe('flushes', () => {
     await expect(flush()).rejects.toMatchObject({ key: 'service_unavailable' });
     isDown = false;
     expect((await flush()).flushTs).toBe(7n);
+  });
+  it('of a collection that is dropped meanwhile says so, and names no channel', async () => {
+    const gone = new ElanusError('channel_not_found', `channel ${CHANNEL} is closed`);
+    const running = await fresh({ streamingNode: { sealChannel: async () => Promise.reject(gone) } });
+    await watch(running);
+    const flushed = running.run(running.calls.flush({ collectionID: COLLECTION }));
+    await expect(flushed).rejects.toMatchObject({
+      key: 'collection_not_found',
+      message: expect.not.stringContaining(CHANNEL),
+    });
   });
 });
 

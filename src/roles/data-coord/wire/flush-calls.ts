@@ -130,7 +130,16 @@ export class FlushCalls {
     const names = channels.map(({ vchannel }) => vchannel);
     const watched = this.watch.sealing(collectionId, names, this.#parts.platform.clock.now());
     const seal = async (vchannel: string) => {
-      const sealed = await streamingNode.sealChannel({ vchannel, segmentIds });
+      const sealed = await streamingNode.sealChannel({ vchannel, segmentIds }).catch((error: unknown) => {
+        // It was dropped while its owner was waited for: who flushes knows of collections, not of channels.
+        if (error instanceof ElanusError && error.key === 'channel_not_found')
+          throw new ElanusError(
+            'collection_not_found',
+            `collection not found[collection=${collectionId}]; it was dropped meanwhile`,
+            { cause: error },
+          );
+        throw error;
+      });
       watched.unsealed.delete(vchannel);
       return sealed;
     };
