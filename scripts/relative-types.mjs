@@ -9,6 +9,8 @@ for (const name of readdirSync(dist, { recursive: true })) {
   if (!name.endsWith('.d.ts')) continue;
   const up = path.relative(path.dirname(name), '.').replaceAll(path.sep, '/') || '.';
   const before = readFileSync(path.join(dist, name), 'utf8');
-  const after = before.replaceAll(/(from |import\()(['"])#/g, `$1$2${up}/`);
+  const after = before
+    .replaceAll(/^import '#[^']*';\n/gm, '') // What a module does as it is imported has no types.
+    .replaceAll(/(from |import\()(['"])#/g, `$1$2${up}/`);
   if (after !== before) writeFileSync(path.join(dist, name), after);
 }
