@@ -74,11 +74,11 @@ def by_words():
         sparse_vector_field="sparse",
         builtin_function=[BM25BuiltInFunction(input_field_names="text", output_field_names="sparse")],
     )
-    both.write_documents([Document(id=f"d{at}", content=words[at % 4], embedding=vector(at)) for at in range(20)])
+    both.write_documents([Document(id=f"d{at:02d}", content=words[at % 4], embedding=vector(at)) for at in range(20)])
     found = MilvusSparseEmbeddingRetriever(document_store=both, top_k=3).run(query_text="vector database")["documents"]
     equal([int(one.id[1:]) % 4 for one in found], [2, 2, 2])
     found = MilvusHybridRetriever(document_store=both, top_k=3).run(query_embedding=vector(2), query_text="vector database")["documents"]
-    equal([len(found), found[0].id], [3, "d2"])
+    equal([len(found), found[0].id], [3, "d02"])
 
 
 def deletes():

@@ -107,14 +107,14 @@ def hybrid():
         hybrid_ranker="RRFRanker",
         hybrid_ranker_params={},
     )
-    both.add([TextNode(id_=f"n{at}", text=words[at % 4], embedding=vector(at), metadata={"kind": at % 3}) for at in range(20)])
+    both.add([TextNode(id_=f"n{at:02d}", text=words[at % 4], embedding=vector(at), metadata={"kind": at % 3}) for at in range(20)])
 
     def ask(mode, **more):
         return both.query(VectorStoreQuery(query_embedding=vector(2), query_str="vector database", similarity_top_k=3, mode=mode, **more)).ids
 
     # All of them have the same words, so their scores are equal.
     assert all(int(one[1:]) % 4 == 2 for one in ask(VectorStoreQueryMode.TEXT_SEARCH))
-    equal(ask(VectorStoreQueryMode.HYBRID)[0], "n2")
+    equal(ask(VectorStoreQueryMode.HYBRID)[0], "n02")
     only = MetadataFilters(filters=[MetadataFilter(key="kind", value=1)])
     assert all(int(one[1:]) % 3 == 1 for one in ask(VectorStoreQueryMode.HYBRID, filters=only))
     both.clear()
